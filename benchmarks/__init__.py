@@ -1,0 +1,1 @@
+"""What the study measures beside its tests: the phantom's promises, and speed against peers."""

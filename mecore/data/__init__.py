@@ -1,0 +1,1 @@
+"""Data on disk: manifests, annotation sheets, frames, external files and the phantom."""

@@ -1,0 +1,134 @@
+"""External files: landmark models and published weights, by name, verified, never committed.
+
+The registry lists address, sha256, licence and citation. A folder named in ``$MECORE_EXTERNAL``
+is looked in first, so that everything works without a network; a file found there is verified
+like a fetched one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+import pooch
+import yaml
+
+from mecore.data.files import file_sha256
+from mecore.data.places import cache_home, external_folder
+from mecore.errors import ExternalFileError, nearest
+
+_REGISTRY = Path(__file__).with_name("registry.yaml")
+
+
+def registry() -> dict[str, dict[str, str]]:
+    """Return the sets of external files: title, address, licence, citation, and their hashes."""
+    sets: dict[str, dict[str, str]] = yaml.safe_load(_REGISTRY.read_text(encoding="utf-8"))
+    return sets
+
+
+def file_set(name: str) -> dict[str, str]:
+    """Return the hashes of one set by relative path.
+
+    Raises
+    ------
+    ExternalFileError
+        No set of that name.
+    """
+    known = registry()
+    if name not in known:
+        raise ExternalFileError(f"no set of files is called {name!r}; {nearest(name, known)}")
+    text = (_REGISTRY.parent / known[name]["hashes"]).read_text(encoding="utf-8")
+    return dict(reversed(line.split()) for line in text.splitlines())  # type: ignore[misc]
+
+
+def locate(name: str, path: str) -> Path:
+    """Return a verified local copy of one file of a set, without any network.
+
+    Parameters
+    ----------
+    name : str
+        Set, e.g. ``"mean-weights"``.
+    path : str
+        Path within the set, as in `file_set`.
+
+    Raises
+    ------
+    ExternalFileError
+        Not there (the message names the command that fetches it), or damaged.
+    """
+    hashes, about = file_set(name), registry()[name]
+    if path not in hashes:
+        raise ExternalFileError(f"{name} holds no {path!r}; {nearest(path, hashes)}")
+    places = [cache_home() / "external" / name / path]
+    if external_folder() is not None:
+        places.insert(0, external_folder() / about["folder"] / path)  # type: ignore[operator]
+    found = next((p for p in places if p.is_file()), None)
+    if found is None:
+        looked = " and ".join(str(p.parent) for p in places)
+        raise ExternalFileError(
+            f"{about['title']} not found; looked in {looked}", todo=f"mecore fetch {name}"
+        )
+    _verify(found, hashes[path], name)
+    return found
+
+
+def _verify(path: Path, expected: str, name: str) -> None:
+    found = file_sha256(path)
+    if found != expected:
+        raise ExternalFileError(
+            f"damaged: sha256 {found}, expected {expected} ({path.stat().st_size} bytes)",
+            where=path, todo=f"delete it, then: mecore fetch {name}",
+        )  # fmt: skip
+
+
+def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = False) -> list[Path]:
+    """Fetch a set, or some of its files, from their owner; files that are there are kept.
+
+    Parameters
+    ----------
+    name : str
+        Set, e.g. ``"mean-weights"``.
+    paths : iterable of str, optional
+        Paths within the set; all of them by default.
+    progress : bool
+        Show a progress bar for each file.
+    """
+    hashes, about = file_set(name), registry()[name]
+    box = pooch.create(
+        path=cache_home() / "external" / name, base_url=about["address"], registry=hashes
+    )
+    fetched = []
+    for path in paths or hashes:
+        try:
+            fetched.append(locate(name, path))
+        except ExternalFileError:
+            fetched.append(_download(box, path, about, progress))
+    return fetched
+
+
+def _download(box: pooch.Pooch, path: str, about: dict[str, str], progress: bool) -> Path:
+    try:
+        return Path(box.fetch(path, progressbar=progress))
+    except Exception as error:
+        raise ExternalFileError(
+            f"{about['title']} could not be fetched: {error}",
+            where=box.get_url(path),
+            todo=f"or put them under {about['folder']}/ in a folder named in MECORE_EXTERNAL",
+        ) from error
+
+
+def landmark_model(points: int = 68) -> Path:
+    """Return dlib's shape predictor with 5 or 68 points, carried by ``face_recognition_models``.
+
+    The 68-point model was trained on iBUG 300-W: for research use only (see NOTICE).
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path()  # type: ignore[index]
+    path = folder / "models" / f"shape_predictor_{points}_face_landmarks.dat"
+    if not path.is_file():
+        raise ExternalFileError(
+            f"dlib's {points}-point landmark model not found", where=path,
+            todo="pip install face_recognition_models",
+        )  # fmt: skip
+    return path

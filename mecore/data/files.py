@@ -1,0 +1,83 @@
+"""Files that appear whole or not at all, and digests that tell whether something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mecore
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file aside and rename it, so that a reader never meets half of it.
+
+    Parameters
+    ----------
+    path : Path
+        Final place; its folder is made if need be.
+    write : callable
+        Takes a temporary path of the same ending and writes to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(
+        dir=path.parent, prefix=".aside-", suffix="".join(path.suffixes)
+    )
+    os.close(handle)
+    try:
+        write(Path(aside))
+        # mkstemp makes private files; results are shared like any other file.
+        os.chmod(aside, 0o666 & ~_umask())
+        os.replace(aside, path)
+    finally:
+        Path(aside).unlink(missing_ok=True)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write ``value`` as sorted, indented JSON, whole or not at all."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def digest(value: Any) -> str:
+    """Return 16 hex digits that change when a JSON-like value changes.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes as 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@cache
+def source_digest(*subpackages: str) -> str:
+    """Return a digest of the source of parts of ``mecore``, to tell results of old code apart.
+
+    Parameters
+    ----------
+    subpackages : str
+        Names such as ``"data"`` or ``"models"``.
+    """
+    package = Path(mecore.__file__).parent
+    files: Iterable[Path] = (p for name in subpackages for p in (package / name).rglob("*.py"))
+    return digest({str(p.relative_to(package)): file_sha256(p) for p in sorted(files)})

@@ -1,0 +1,1 @@
+"""From faces to numbers: optical flow, strain, regions of interest."""

@@ -1,0 +1,62 @@
+"""Errors that say what was looked for, where, what was found, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MecoreError(Exception):
+    """A problem the user can act on.
+
+    Parameters
+    ----------
+    what : str
+        What went wrong: what was looked for and what was found instead.
+    where : object, optional
+        File, row and column, frame or video that it is about.
+    todo : str, optional
+        The next step, if possible a command to type.
+    """
+
+    def __init__(self, what: str, *, where: object = None, todo: str | None = None) -> None:
+        self.what, self.where, self.todo = what, where, todo
+        super().__init__(what, where, todo)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where is not None else ""
+        after = f"\n  Next: {self.todo}" if self.todo else ""
+        return f"{place}{self.what}{after}"
+
+
+class ManifestError(MecoreError):
+    """A manifest that cannot be read or contradicts itself."""
+
+
+class DataError(MecoreError):
+    """Annotations, frames or videos that are missing, broken or contradict their manifest."""
+
+
+class FaceError(MecoreError):
+    """No face, or not the one face that was asked for."""
+
+
+class ExternalFileError(MecoreError):
+    """A landmark model, published weights or another external file that is absent or damaged."""
+
+
+class OptionError(MecoreError):
+    """A parameter, dataset or option that does not exist."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the nearest known name, or lists all of them.
+
+    Examples
+    --------
+    >>> nearest("datset", ["dataset", "seed"])
+    "did you mean 'dataset'?"
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

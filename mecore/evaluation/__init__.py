@@ -1,0 +1,1 @@
+"""Splits, the fold runner, stored rows, and the tasks of the chapters."""

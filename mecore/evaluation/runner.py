@@ -1,0 +1,88 @@
+"""The fold runner: every fold once, stored as it comes, resumed where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, as_completed
+from typing import TypeAlias
+
+import pandas as pd
+
+from mecore.errors import MecoreError
+from mecore.evaluation.folds import FoldPlan
+from mecore.evaluation.progress import progress_bar
+from mecore.evaluation.store import FoldResult, RunStore
+
+Task: TypeAlias = Callable[[FoldPlan], FoldResult]
+
+
+def run_folds(
+    task: Task,
+    plans: Iterable[FoldPlan],
+    store: RunStore,
+    executor: Executor,
+    *,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Run a task on every fold that is not stored yet.
+
+    Parameters
+    ----------
+    task : callable
+        Picklable; takes a `FoldPlan` and trains and tests on it, with a fresh model, a fresh
+        optimiser and one seed.
+    plans : iterable of FoldPlan
+        Their order is the order of the rows.
+    store : RunStore
+        Where results are kept. Folds that are there are not computed again.
+    executor : concurrent.futures.Executor
+        Where folds run. It does not change the result.
+    progress : bool
+        Show a bar in a terminal.
+
+    Returns
+    -------
+    DataFrame
+        Rows of all folds, with columns ``fold`` and ``labels`` in front.
+
+    Raises
+    ------
+    MecoreError
+        A fold failed. The others are finished and stored, and a second run begins after them.
+    """
+    plans = list(plans)
+    waiting = {executor.submit(task, p): p for p in plans if not store.has_fold(p.name)}
+    failed: list[tuple[FoldPlan, BaseException]] = []
+    for future in progress_bar(as_completed(waiting), len(waiting), "folds", progress):
+        plan, error = waiting[future], future.exception()
+        if error is None:
+            store.save_fold(plan.name, future.result())
+        else:
+            failed.append((plan, error))
+    if failed:
+        raise _failure(failed, len(plans)) from failed[0][1]
+    rows = collect(store, plans)
+    store.save_rows(rows)
+    return rows
+
+
+def _failure(failed: list[tuple[FoldPlan, BaseException]], n: int) -> MecoreError:
+    failed.sort(key=lambda f: f[0].name)
+    plan, error = failed[0]
+    names = ", ".join(p.name for p, _ in failed)
+    return MecoreError(
+        f"{len(failed)} of {n} folds failed ({names}); the first: {type(error).__name__}: {error}",
+        where=f"fold {plan.name}",
+        todo="the finished folds are stored; run the same command again after mending it",
+    )
+
+
+def collect(store: RunStore, plans: Iterable[FoldPlan], table: str = "rows") -> pd.DataFrame:
+    """Put one table of all folds together, in the order of the plans."""
+    parts = []
+    for plan in plans:
+        part = store.fold_table(plan.name, table)
+        part.insert(0, "fold", plan.test[0] if len(plan.test) == 1 else plan.name)
+        part.insert(1, "labels", plan.labels)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)

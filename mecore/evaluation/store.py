@@ -1,0 +1,140 @@
+"""The folder of one run: what was asked, what each fold gave, and the rows of all of them.
+
+``results/<chapter>/<dataset>/<run id>/`` holds ``run.json`` (parameters, versions, data
+fingerprint), ``folds/`` (rows and further tables of each fold), ``rows.parquet``,
+``metrics.json`` and ``timings.json`` (wall-clock times, which are no result). Files appear whole
+or not at all, and a run that was interrupted ends byte-identical to one that was not.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import mecore
+from mecore.data.files import digest, source_digest, write_json, write_whole
+from mecore.errors import DataError
+
+_CODE = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation")
+_LIBRARIES = ("numpy", "scipy", "opencv-contrib-python-headless", "dlib-bin", "keras", "tensorflow")
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold gives.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per sample or interval, with truth, prediction and score.
+    tables : mapping of str to DataFrame
+        Further tables by name, such as frame scores and learning curves.
+    seconds : mapping of str to float
+        Wall-clock time by part, for the tables of cost.
+    """
+
+    rows: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """One run folder; see `open_run`."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """Digest of all that can change the result."""
+        return self.folder.name
+
+    def has_fold(self, name: str) -> bool:
+        """Tell whether a fold is complete: its rows are written last."""
+        return self._path(name, "rows").is_file()
+
+    def save_fold(self, name: str, result: FoldResult) -> None:
+        """Keep the result of a fold."""
+        write_json(self._seconds(name), dict(result.seconds))
+        for table, frame in {**result.tables, "rows": result.rows}.items():
+            save_table(self._path(name, table), frame)
+
+    def fold_table(self, name: str, table: str = "rows") -> pd.DataFrame:
+        """Read one table of a fold."""
+        return load_table(self._path(name, table))
+
+    def fold_seconds(self, name: str) -> dict[str, float]:
+        """Read how long the parts of a fold took."""
+        seconds: dict[str, float] = json.loads(self._seconds(name).read_text())
+        return seconds
+
+    def save_rows(self, rows: pd.DataFrame) -> None:
+        """Keep the rows of all folds together."""
+        save_table(self.folder / "rows.parquet", rows)
+
+    def save_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Keep the scores that were derived from the rows."""
+        write_json(self.folder / "metrics.json", metrics)
+
+    def _path(self, name: str, table: str) -> Path:
+        ending = "" if table == "rows" else f".{table}"
+        return self.folder / "folds" / f"{name}{ending}.parquet"
+
+    def _seconds(self, name: str) -> Path:
+        return self.folder / "folds" / f"{name}.seconds.json"
+
+
+def open_run(
+    results: Path, chapter: str, dataset: str, parameters: Mapping[str, Any], data: str
+) -> RunStore:
+    """Open the folder of a run, new or begun before.
+
+    Parameters
+    ----------
+    results : Path
+        Where runs are stored.
+    chapter, dataset : str
+        Names.
+    parameters : mapping
+        All that changes the result, JSON-like. Workers, devices and places do not belong here.
+    data : str
+        Fingerprint of the data.
+    """
+    known = {
+        "chapter": chapter, "dataset": dataset, "parameters": dict(parameters), "data": data,
+        "mecore": mecore.__version__, "code": source_digest(*_CODE),
+    }  # fmt: skip
+    store = RunStore(results / chapter / dataset / digest(known))
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    versions["python"] = sys.version.split()[0]
+    write_json(store.folder / "run.json", known | {"versions": versions})
+    return store
+
+
+def save_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    write_whole(path, lambda aside: table.to_parquet(aside, index=False))
+
+
+def load_table(path: Path) -> pd.DataFrame:
+    """Read a table.
+
+    Raises
+    ------
+    DataError
+        Not there, or damaged; the message says what to delete.
+    """
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:
+        raise DataError(
+            f"cannot be read: {error}", where=path,
+            todo="delete this file and run again; only this fold is computed anew",
+        ) from error  # fmt: skip

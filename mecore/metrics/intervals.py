@@ -1,0 +1,99 @@
+"""Intervals of frames: the convention, and their overlap.
+
+An interval is ``(onset, offset)``, 0-based frames, **both ends inclusive**: ``[3, 3]`` lasts one
+frame. Frames may be negative or lie beyond the video, because a fixed-length interval around a
+peak near the border does (see ``mecore.spotting.intervals`` for clipping).
+
+A *video* is a pair ``(predicted, annotated)`` of interval arrays; either may be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.metrics._checks import as_frames
+
+Intervals: TypeAlias = NDArray[np.int64]
+Video: TypeAlias = tuple[ArrayLike, ArrayLike]
+CheckedVideo: TypeAlias = tuple[Intervals, Intervals]
+
+
+def as_intervals(values: ArrayLike, where: str = "intervals") -> Intervals:
+    """Return ``values`` as an (n, 2) integer array, or say why they are not intervals.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, 2)
+        Onset and offset, inclusive frames. Anything of size 0 is «no interval».
+    where : str
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        Wrong shape, not numbers, NaN, not whole, or an onset after its offset.
+    """
+    array = np.asarray(values)
+    if array.size == 0:
+        return np.empty((0, 2), np.int64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"{where}: expected shape (n, 2) onset, offset; found {array.shape}")
+    whole = as_frames(array.ravel(), where).reshape(array.shape)
+    backwards = np.flatnonzero(whole[:, 0] > whole[:, 1])
+    if backwards.size:
+        row = int(backwards[0])
+        onset, offset = whole[row]
+        raise ValueError(f"{where}, row {row}: onset {onset} is after offset {offset}")
+    return whole
+
+
+def interval_iou(predicted: ArrayLike, annotated: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of frames, every prediction against every annotation.
+
+    Parameters
+    ----------
+    predicted, annotated : array_like, shapes (n, 2) and (m, 2)
+        Inclusive intervals.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+        In [0, 1]; intervals that share no frame have 0 (Liong et al. 2022, Eq. 14).
+    """
+    left = as_intervals(predicted, "predicted")[:, None]
+    right = as_intervals(annotated, "annotated")[None]
+    return iou_of(left, right)
+
+
+def iou_of(left: Intervals, right: Intervals) -> NDArray[np.float64]:
+    """IoU of intervals in the last axis, broadcast over the others."""
+    last = np.minimum(left[..., 1], right[..., 1])
+    shared = np.maximum(last - np.maximum(left[..., 0], right[..., 0]) + 1, 0)
+    lengths = (left[..., 1] - left[..., 0] + 1) + (right[..., 1] - right[..., 0] + 1)
+    return shared / (lengths - shared)
+
+
+def as_videos(videos: Sequence[Video]) -> list[CheckedVideo]:
+    """Return every video as two checked interval arrays.
+
+    Raises
+    ------
+    ValueError
+        A video that is no pair, or an interval array that :func:`as_intervals` refuses.
+    """
+    checked = []
+    for number, video in enumerate(videos):
+        if len(video) != 2:
+            raise ValueError(f"video {number}: expected (predicted, annotated), found {len(video)}")
+        predicted = as_intervals(video[0], f"video {number}, predicted")
+        checked.append((predicted, as_intervals(video[1], f"video {number}, annotated")))
+    return checked
+
+
+def time_order(intervals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order by onset, then offset; equal intervals keep the order they came in."""
+    return np.lexsort((intervals[:, 1], intervals[:, 0]))

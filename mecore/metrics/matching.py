@@ -1,0 +1,169 @@
+"""One-to-one matching of predicted with annotated intervals.
+
+Only intervals of the same video can match, and each takes part in one match at most. Two rules:
+
+``"maximum"`` (default)
+    As many pairs as possible with IoU at or above the threshold, so that the counts do not depend
+    on any order. Among the largest matchings one is chosen by IoU and time; only between
+    identical intervals does the order given decide who is matched.
+``"best"``
+    The rule of the code released with Liong, See, Chan (2022): predictions in time order, each
+    tries only the annotation of highest IoU and is a false positive if that one is taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.metrics._checks import check_iou, check_option
+from mecore.metrics.intervals import CheckedVideo, as_intervals, iou_of, time_order
+
+MatchRule: TypeAlias = Literal["maximum", "best"]
+
+
+class Pairs(NamedTuple):
+    """Overlapping (prediction, annotation) pairs of all videos, numbered through all videos.
+
+    Sorted by prediction, then falling IoU, then annotation.
+    """
+
+    predicted: NDArray[np.int64]
+    annotated: NDArray[np.int64]
+    iou: NDArray[np.float64]
+
+    def at_least(self, iou: float) -> Pairs:
+        """Return the pairs whose IoU reaches ``iou``."""
+        keep = self.iou >= iou
+        return Pairs(self.predicted[keep], self.annotated[keep], self.iou[keep])
+
+
+def overlapping_pairs(videos: Sequence[CheckedVideo], iou: float) -> Pairs:
+    """Pairs of one video with an IoU of at least ``iou``, for all videos at once.
+
+    Parameters
+    ----------
+    videos : sequence of checked videos (see ``mecore.metrics.intervals.as_videos``)
+    iou : float
+        Threshold in (0, 1].
+
+    Returns
+    -------
+    Pairs
+        Predictions and annotations are numbered through all videos in the order given.
+    """
+    n_predicted = np.array([len(p) for p, _ in videos], np.int64)
+    n_annotated = np.array([len(a) for _, a in videos], np.int64)
+    n_pairs = n_predicted * n_annotated
+    video = np.repeat(np.arange(len(videos)), n_pairs)
+    within = np.arange(n_pairs.sum()) - (np.cumsum(n_pairs) - n_pairs)[video]
+    predicted = (np.cumsum(n_predicted) - n_predicted)[video] + within // n_annotated[video]
+    annotated = (np.cumsum(n_annotated) - n_annotated)[video] + within % n_annotated[video]
+    empty = np.empty((0, 2), np.int64)
+    all_predicted = np.concatenate([empty, *(p for p, _ in videos)])
+    all_annotated = np.concatenate([empty, *(a for _, a in videos)])
+    overlap = iou_of(all_predicted[predicted], all_annotated[annotated])
+    pairs = Pairs(predicted, annotated, overlap).at_least(iou)
+    order = np.lexsort((pairs.annotated, -pairs.iou, pairs.predicted))
+    return Pairs(pairs.predicted[order], pairs.annotated[order], pairs.iou[order])
+
+
+def match_intervals(
+    predicted: ArrayLike, annotated: ArrayLike, iou: float = 0.5, rule: MatchRule = "maximum"
+) -> NDArray[np.int64]:
+    """Match the predictions of one video with its annotations, one to one.
+
+    Parameters
+    ----------
+    predicted, annotated : array_like, shapes (n, 2) and (m, 2)
+        Inclusive intervals in any order.
+    iou : float
+        Least IoU of a match, in (0, 1].
+    rule : {"maximum", "best"}
+        See the head of this module.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Index of the matched annotation, −1 for a false positive.
+
+    Raises
+    ------
+    ValueError
+        Intervals, threshold or rule that are not valid.
+    """
+    check_iou(iou)
+    left, right = as_intervals(predicted, "predicted"), as_intervals(annotated, "annotated")
+    left_order, right_order = time_order(left), time_order(right)
+    pairs = overlapping_pairs([(left[left_order], right[right_order])], iou)
+    matches = np.full(len(left), -1, np.int64)
+    for first, second in match_pairs(pairs, rule).items():
+        matches[left_order[first]] = right_order[second]
+    return matches
+
+
+def match_pairs(pairs: Pairs, rule: MatchRule) -> dict[int, int]:
+    """Match by one of the two rules; predictions must be numbered in time order.
+
+    Returns
+    -------
+    dict
+        Prediction to annotation, matched ones only.
+    """
+    check_option(rule, get_args(MatchRule), "rule")
+    return _maximum_matching(pairs) if rule == "maximum" else _best_matching(pairs)
+
+
+def _best_matching(pairs: Pairs) -> dict[int, int]:
+    """Each prediction claims its best annotation; the first claim in time wins."""
+    claimants, first = np.unique(pairs.predicted, return_index=True)
+    taken, winner = np.unique(pairs.annotated[first], return_index=True)
+    return dict(zip(claimants[winner].tolist(), taken.tolist(), strict=True))
+
+
+def _maximum_matching(pairs: Pairs) -> dict[int, int]:
+    """Maximum bipartite matching by augmenting paths."""
+    neighbours: dict[int, list[int]] = {}
+    for prediction, annotation in zip(
+        pairs.predicted.tolist(), pairs.annotated.tolist(), strict=True
+    ):
+        neighbours.setdefault(prediction, []).append(annotation)
+    partner: dict[int, int] = {}
+    owner: dict[int, int] = {}
+    for start in neighbours:
+        _augment(start, neighbours, partner, owner)
+    return partner
+
+
+def _augment(
+    start: int, neighbours: dict[int, list[int]], partner: dict[int, int], owner: dict[int, int]
+) -> None:
+    """Let ``start`` join the matching if others can move over; breadth first, in place."""
+    reached_from: dict[int, int] = {}
+    queue = deque([start])
+    while queue:
+        prediction = queue.popleft()
+        for annotation in neighbours[prediction]:
+            if annotation in reached_from:
+                continue
+            reached_from[annotation] = prediction
+            if annotation not in owner:
+                _hand_over(annotation, reached_from, partner, owner)
+                return
+            queue.append(owner[annotation])
+
+
+def _hand_over(
+    free: int, reached_from: dict[int, int], partner: dict[int, int], owner: dict[int, int]
+) -> None:
+    """From a free annotation back to the newcomer, each takes what it was offered; in place."""
+    offered: int | None = free
+    while offered is not None:
+        mover = reached_from[offered]
+        given_up = partner.get(mover)
+        partner[mover], owner[offered] = offered, mover
+        offered = given_up

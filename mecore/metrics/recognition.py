@@ -1,0 +1,230 @@
+"""Recognition: one emotion per sample, scored from one confusion matrix.
+
+Convention. Rows of the confusion matrix are the truth, columns the prediction, in the order of
+the labels given. The labels are always named, because a class that happens to be absent from a
+fold or from a table still counts as one of the C classes. Counts are pooled over folds first and
+scored once; a mean over folds or subjects is a different number. A quotient 0/0 is 0.
+
+Three F1 scores are easily confused (Liong, See, Chan 2022, Eqs. 19-23):
+
+* :func:`uf1`, the unweighted F1 (Eq. 22), is the mean over classes of the class-wise F1. It is
+  what machine-learning libraries call macro-F1: :func:`macro_f1` is the same function.
+* :func:`f1_of_means` (Eq. 21, their «F1-score_a») is the harmonic mean of the *mean* precision and
+  the *mean* recall. It is never below UF1, because the harmonic mean is concave.
+* recall (Eq. 19) and UAR (Eq. 23) are one quantity: :func:`macro_recall` and :func:`uar`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.metrics._checks import check_share
+
+
+def validate(
+    truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Check labels and return both lists as class indices.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,)
+        One label per sample; n may be 0.
+    labels : sequence
+        All C classes, in the order of the confusion matrix.
+
+    Returns
+    -------
+    truth, predicted : ndarray, shape (n,)
+        Indices into ``labels``.
+
+    Raises
+    ------
+    ValueError
+        No or repeated labels, lists of different lengths, or a label that is not among the classes.
+    """
+    classes = pd.Index(np.asarray(labels, object), dtype=object)
+    if classes.empty or not classes.is_unique:
+        raise ValueError(f"labels: expected different classes, found {list(labels)}")
+    indices = [_indices(truth, classes, "truth"), _indices(predicted, classes, "predicted")]
+    if len(indices[0]) != len(indices[1]):
+        raise ValueError(f"{len(indices[0])} true labels but {len(indices[1])} predicted ones")
+    return indices[0], indices[1]
+
+
+def _indices(values: ArrayLike, classes: pd.Index, where: str) -> NDArray[np.int64]:
+    """Position of every value among the classes."""
+    array = np.asarray(values, object)
+    if array.ndim != 1:
+        raise ValueError(f"{where}: expected one label per sample, found shape {array.shape}")
+    found = classes.get_indexer(pd.Index(array, dtype=object))
+    unknown = np.flatnonzero(found < 0)
+    if unknown.size:
+        position = int(unknown[0])
+        raise ValueError(
+            f"{where}, position {position}: {array.tolist()[position]!r} is not among the classes "
+            f"{list(classes)}"
+        )
+    return found.astype(np.int64)
+
+
+def confusion_matrix(
+    truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]
+) -> NDArray[np.int64]:
+    """Count samples by true and predicted class.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,)
+        One label per sample.
+    labels : sequence
+        All C classes; absent ones keep their row and column of zeros.
+
+    Returns
+    -------
+    ndarray, shape (C, C)
+        Row: truth, column: prediction.
+
+    Raises
+    ------
+    ValueError
+        See :func:`validate`.
+    """
+    rows, columns = validate(truth, predicted, labels)
+    size = len(labels)
+    return np.bincount(rows * size + columns, minlength=size * size).reshape(size, size)
+
+
+def validate_confusion(confusion: ArrayLike) -> NDArray[np.int64]:
+    """Return ``confusion`` as a (C, C) array of counts, or say why it is not one.
+
+    Raises
+    ------
+    ValueError
+        Not square, NaN, not whole, or negative.
+    """
+    counts = np.asarray(confusion)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
+        raise ValueError(f"confusion matrix: expected shape (C, C), found {counts.shape}")
+    if counts.dtype.kind not in "iuf":
+        raise ValueError(f"confusion matrix: expected counts, found {counts.dtype} values")
+    bad = np.argwhere(~np.isfinite(counts) | (counts < 0) | (counts != np.floor(counts)))
+    if bad.size:
+        row, column = bad[0]
+        raise ValueError(
+            f"confusion matrix, row {row}, column {column}: {counts[row, column]} is not a count"
+        )
+    return counts.astype(np.int64)
+
+
+def _quotient(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``part / whole`` with 0/0 = 0."""
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
+
+
+def accuracy(confusion: ArrayLike) -> float:
+    """Share of samples on the diagonal, in [0, 1]; 0 when there is no sample (Eq. 18)."""
+    counts = validate_confusion(confusion)
+    return float(_quotient(np.trace(counts)[None], counts.sum()[None])[0])
+
+
+def macro_precision(confusion: ArrayLike) -> float:
+    """Mean over all C classes of TP / (TP + FP), in [0, 1] (Eq. 20)."""
+    counts = validate_confusion(confusion)
+    return float(_quotient(np.diag(counts), counts.sum(axis=0)).mean())
+
+
+def macro_recall(confusion: ArrayLike) -> float:
+    """Mean over all C classes of TP / (TP + FN), in [0, 1] (Eq. 19)."""
+    counts = validate_confusion(confusion)
+    return float(_quotient(np.diag(counts), counts.sum(axis=1)).mean())
+
+
+def uar(confusion: ArrayLike) -> float:
+    """Unweighted average recall (Eq. 23): another name of :func:`macro_recall`."""
+    return macro_recall(confusion)
+
+
+def uf1(confusion: ArrayLike) -> float:
+    """Unweighted F1: mean over all C classes of 2 TP / (2 TP + FP + FN), in [0, 1] (Eq. 22)."""
+    counts = validate_confusion(confusion)
+    both = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(_quotient(2 * np.diag(counts), both).mean())
+
+
+def macro_f1(confusion: ArrayLike) -> float:
+    """Mean of the class-wise F1: another name of :func:`uf1`, not :func:`f1_of_means`."""
+    return uf1(confusion)
+
+
+def f1_of_means(precision: float, recall: float) -> float:
+    """Harmonic mean of a mean precision and a mean recall (Eq. 21, «F1-score_a»).
+
+    It bounds the UF1 of the same predictions from above.
+
+    Parameters
+    ----------
+    precision, recall : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 when both are 0.
+
+    Raises
+    ------
+    ValueError
+        A value outside [0, 1] or NaN.
+
+    Examples
+    --------
+    >>> round(f1_of_means(0.5983, 0.5872), 4)
+    0.5927
+    """
+    check_share(precision, "precision")
+    check_share(recall, "recall")
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0
+
+
+def evaluate_confusion(confusion: ArrayLike) -> dict[str, float]:
+    """All recognition measures of one confusion matrix, in the order they are usually printed."""
+    counts = validate_confusion(confusion)
+    precision, recall = macro_precision(counts), macro_recall(counts)
+    return {
+        "n": int(counts.sum()),
+        "accuracy": accuracy(counts),
+        "precision": precision,
+        "recall": recall,
+        "f1_of_means": f1_of_means(precision, recall),
+        "uf1": uf1(counts),
+        "uar": uar(counts),
+    }
+
+
+def evaluate(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]) -> dict[str, float]:
+    """All recognition measures of pooled predictions.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,)
+        One label per sample, all folds together.
+    labels : sequence
+        All C classes.
+
+    Returns
+    -------
+    dict
+        ``n, accuracy, precision, recall, f1_of_means, uf1, uar``, in this order.
+
+    Raises
+    ------
+    ValueError
+        See :func:`validate`.
+    """
+    return evaluate_confusion(confusion_matrix(truth, predicted, labels))

@@ -1,0 +1,1 @@
+"""Networks of the papers, their training, and what they look at."""

@@ -1,0 +1,58 @@
+"""TensorFlow set up so that results repeat: one thread, fixed seeds, deterministic operations.
+
+One thread per process, because sums that are split among threads differ in their last digits, and
+results must not depend on the number of cores. Work is spread over processes instead, one fold
+each.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+# TensorFlow reports every missing accelerator library on import; errors still come through.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# In a notebook its warnings go to the page.
+tf.get_logger().setLevel("ERROR")
+
+
+def configure() -> None:
+    """Prepare this process for repeatable training; call it before the first tensor is made.
+
+    A GPU is used where TensorFlow finds one; its memory is taken as needed, so that several
+    processes can share it.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:
+        raise RuntimeError(
+            "TensorFlow has already started in this process; train in a worker process "
+            "(mecore.evaluation.executors.processes), or restart the kernel"
+        ) from error
+    tf.config.experimental.enable_op_determinism()
+
+
+def seed_of(seed: int, name: str) -> int:
+    """Return the seed of one part of a run, such as a fold, from the seed of the run.
+
+    Examples
+    --------
+    >>> seed_of(0, "sub01") == seed_of(0, "sub01") != seed_of(0, "sub02")
+    True
+    """
+    return int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
+
+
+def start(seed: int) -> np.random.Generator:
+    """Seed Python, NumPy and TensorFlow, and return a generator for everything else."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed % 2**32)
+    return np.random.default_rng(seed)

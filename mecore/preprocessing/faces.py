@@ -1,0 +1,122 @@
+"""Faces and landmarks: dlib's frontal detector and its 5- and 68-point shape predictors."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import dlib
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.data.external import landmark_model
+from mecore.errors import FaceError
+
+Image = NDArray[np.uint8]
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+
+@cache
+def _detector() -> Any:
+    return dlib.get_frontal_face_detector()
+
+
+@cache
+def _predictor(points: int) -> Any:
+    return dlib.shape_predictor(str(landmark_model(points)))
+
+
+def detect_faces(image: Image, upsample: int = 1) -> list[Box]:
+    """Find frontal faces, the largest first.
+
+    Parameters
+    ----------
+    image : array, (H, W) or (H, W, 3), uint8
+        Grey or RGB.
+    upsample : int
+        How often the image is doubled before the search; 1 finds faces from about 40 pixels.
+    """
+    found = [
+        Box(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in _detector()(image, upsample)
+    ]
+    return sorted(found, key=lambda b: (-b.width * b.height, b))
+
+
+def one_face(
+    image: Image,
+    which: Literal["only", "largest"] = "only",
+    upsample: int = 1,
+    where: object = None,
+) -> Box:
+    """Find the face of a frame.
+
+    Parameters
+    ----------
+    image : array, (H, W) or (H, W, 3), uint8
+        Grey or RGB.
+    which : {"only", "largest"}
+        What to do with several faces: refuse, or take the largest.
+    upsample : int
+        See `detect_faces`.
+    where : object, optional
+        Frame and video, for the message.
+
+    Raises
+    ------
+    FaceError
+        No face, or several where one was asked for.
+    """
+    faces = detect_faces(image, upsample)
+    height, width = image.shape[:2]
+    if not faces:
+        raise FaceError(
+            f"no frontal face found in this frame ({width}×{height} pixels)", where=where,
+            todo="faces must be frontal, upright and at least about 40 pixels wide",
+        )  # fmt: skip
+    if len(faces) > 1 and which == "only":
+        boxes = "; ".join(f"{b.width}×{b.height} pixels at ({b.left}, {b.top})" for b in faces)
+        raise FaceError(
+            f"{len(faces)} faces found in this frame: {boxes}", where=where,
+            todo="take the largest with face='largest' (on the command line --face largest)",
+        )  # fmt: skip
+    return faces[0]
+
+
+def landmarks(image: Image, box: Box, points: Literal[5, 68] = 68) -> NDArray[np.float32]:
+    """Predict facial landmarks inside a face box (Kazemi and Sullivan, CVPR 2014).
+
+    Parameters
+    ----------
+    image : array, (H, W) or (H, W, 3), uint8
+        Grey or RGB.
+    box : Box
+        The face as `detect_faces` gives it.
+    points : {5, 68}
+        Eye corners and nose, or the iBUG layout (0-based).
+
+    Returns
+    -------
+    array, (points, 2), float32
+        x and y in pixels of ``image``.
+    """
+    rectangle = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
+    shape = _predictor(points)(np.ascontiguousarray(image), rectangle)
+    return np.array([(p.x, p.y) for p in shape.parts()], np.float32)

@@ -1,0 +1,1 @@
+"""Figures, tables, published results and the chapter runner."""

@@ -1,0 +1,137 @@
+"""Faces in figures: shown where the licence allows it, otherwise a neutral outline.
+
+DESIGN rule: by default no face of a licensed database reaches a figure. Flow, strain and heat maps
+are then drawn on the outline of nobody, the mean of the phantom's faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from mecore.data.database import Database
+from mecore.descriptors.mean_input import SIDE, Region
+from mecore.preprocessing.faces import Box
+from mecore.report.style import COLOURS, HEAT, MAGNITUDE, SIGNED
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+# iBUG landmarks that are joined by lines: jaw, brows, nose, eyes, lips; True where closed.
+_LINES: list[tuple[Sequence[int], bool]] = [
+    (range(17), False), (range(17, 22), False), (range(22, 27), False), (range(27, 31), False),
+    (range(31, 36), False), (range(36, 42), True), (range(42, 48), True), (range(48, 60), True),
+    (range(60, 68), True),
+]  # fmt: skip
+
+# Landmarks of nobody on a crop of 128×128: the mean of the phantom's faces and their mirror images.
+NEUTRAL: Floats = np.array([
+    (-3, 36), (-2, 53), (0, 71), (4, 88), (11, 103), (20, 118), (33, 130), (47, 139),
+    (64, 143), (81, 139), (95, 130), (108, 118), (117, 103), (124, 88), (128, 71), (130, 53),
+    (131, 36), (11, 26), (21, 21), (32, 20), (43, 21), (53, 23), (75, 23), (85, 21),
+    (96, 20), (107, 21), (117, 26), (64, 37), (64, 49), (64, 60), (64, 72), (52, 81),
+    (58, 83), (64, 84), (70, 83), (76, 81), (26, 41), (33, 36), (41, 36), (49, 42),
+    (41, 44), (33, 44), (79, 42), (87, 36), (95, 36), (102, 41), (95, 44), (87, 44),
+    (40, 98), (49, 94), (58, 91), (64, 94), (70, 91), (79, 94), (88, 98), (80, 106),
+    (71, 109), (64, 111), (57, 109), (48, 106), (44, 98), (57, 98), (64, 100), (71, 98),
+    (84, 98), (71, 98), (64, 100), (57, 98),
+], np.float32)  # fmt: skip
+
+
+def face_or_blank(database: Database, subject: str, face: Image) -> Image:
+    """Return the face, or a light grey area of its size where it may not be shown."""
+    return face if database.manifest.figures.may_show(subject) else np.full_like(face, 235)
+
+
+def outline_points(database: Database, subject: str, points: Floats) -> Floats:
+    """Return landmarks of a face that may be shown, or those of nobody."""
+    return points if database.manifest.figures.may_show(subject) else NEUTRAL
+
+
+def draw_outline(ax: Axes, points: Floats, colour: str = "0.4") -> Axes:
+    """Draw the lines of 68 landmarks (x, y in pixels of the axes)."""
+    for indices, closed in _LINES:
+        line = points[[*indices, indices[0]] if closed else [*indices]]
+        ax.plot(*line.T, color=colour, lw=0.8, alpha=0.9)
+    return ax
+
+
+def show_image(ax: Axes, image: Image, title: str = "") -> Axes:
+    """Show a grey or RGB image without axes."""
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+    return _bare(ax, title)
+
+
+def show_boxes(ax: Axes, box: Box, colour: str = COLOURS["yellow"]) -> Axes:
+    """Draw a face box."""
+    ax.add_patch(
+        Rectangle((box.left, box.top), box.width, box.height, fill=False, ec=colour, lw=1.5)
+    )
+    return ax
+
+
+def show_regions(ax: Axes, regions: Sequence[Region]) -> Axes:
+    """Draw the regions that are cut out of a face crop."""
+    for region, colour in zip(regions, ("sky", "orange", "green"), strict=False):
+        (top, bottom), (left, right) = region.rows, region.columns
+        ax.add_patch(Rectangle(
+            (left, top), right - left, bottom - top, fill=False, ec=COLOURS[colour], lw=1.8
+        ))  # fmt: skip
+    return ax
+
+
+def show_signed(ax: Axes, component: Floats, limit: float, title: str = "") -> Axes:
+    """Show a signed map, such as u or v in pixels: blue negative, white zero, red positive."""
+    ax.imshow(component, cmap=SIGNED, vmin=-limit, vmax=limit)
+    return _bare(ax, title)
+
+
+def show_magnitude(ax: Axes, magnitude: Floats, limit: float, title: str = "") -> Axes:
+    """Show a map that is never negative, such as strain: dark is zero."""
+    ax.imshow(magnitude, cmap=MAGNITUDE, vmin=0, vmax=limit)
+    return _bare(ax, title)
+
+
+def show_heat(ax: Axes, face: Image, heat: Floats, title: str = "") -> Axes:
+    """Lay heat in [0, 1] over a face crop of the same size; transparent where it is cold."""
+    ax.imshow(face, cmap="gray", vmin=0, vmax=255)
+    ax.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=0.75 * np.clip(heat, 0, 1))
+    return _bare(ax, title)
+
+
+def heat_on_crop(heat: Floats, regions: Sequence[Region], size: int = 128) -> Floats:
+    """Put the heat of the assembled 42×42 input back to the places it came from.
+
+    Parameters
+    ----------
+    heat : array, (h, w), float32
+        Heat over the assembled input, any resolution (14×14 for MEAN).
+    regions : sequence of Region
+        Where the pieces of the input lie on the face crop.
+    size : int
+        Side of the crop.
+
+    Returns
+    -------
+    array, (size, size), float32
+        0 outside the regions; the larger value where they overlap.
+    """
+    large = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    out = np.zeros((size, size), np.float32)
+    for (top, bottom), (left, right), target in regions:
+        piece = cv2.resize(large[target], (right - left, bottom - top))
+        place = out[top:bottom, left:right]
+        np.maximum(place, piece, out=place)
+    return out
+
+
+def _bare(ax: Axes, title: str) -> Axes:
+    ax.set(xticks=[], yticks=[], title=title)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax

@@ -1,0 +1,80 @@
+"""Tables of a page: plain HTML with a caption, the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import pandas as pd
+from IPython.display import HTML
+
+from mecore.data.database import Database
+
+MISSING = "–"
+
+
+def show(table: pd.DataFrame, caption: str = "", *, digits: int = 3, index: bool = True) -> HTML:
+    """Return a table as HTML.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Numbers are rounded, whole ones and text stay, missing ones become a dash.
+    caption : str
+        What it shows and what it stems from.
+    digits : int
+        Digits after the point.
+    index : bool
+        Show the row names.
+    """
+    body = table.map(lambda v: _cell(v, digits))
+    html = body.to_html(
+        index=index, border=0, classes="table table-sm", escape=True, na_rep=MISSING
+    )
+    # Sentences get room; numbers and names take what they need.
+    html = re.sub(r"<td>([^<]{40,})</td>", r'<td class="text">\1</td>', html)
+    if caption:
+        html = html.replace(">", f"><caption>{escape(caption)}</caption>", 1)
+    return HTML(f'<div class="mecore-table">{html}</div>')
+
+
+def _cell(value: object, digits: int) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.{digits}f}"
+    return str(value)
+
+
+def origin(database: Database) -> str:
+    """Name the data of a result; of the phantom it is always said that nobody is shown."""
+    name = database.manifest.name
+    return f"{name}: rendered faces, no person" if database.manifest.synthetic else name
+
+
+def statistics(database: Database) -> pd.DataFrame:
+    """Subjects, videos, samples per kind and class, frame rate and lengths of a database."""
+    samples, videos = database.samples, database.videos
+    classes = database.classes(samples).where(samples.kind == "micro")
+    seconds = (samples.offset - samples.onset + 1) / samples.fps
+    micro = seconds[samples.kind == "micro"].astype(float)
+    facts: dict[str, object] = {
+        "subjects": videos.subject.nunique(),
+        "videos": len(videos),
+        "videos without expression": int((~_key(videos).isin(_key(samples))).sum()),
+        "frames": int(videos.n_frames.sum()),
+        "frames per second": float(database.manifest.fps),
+        "micro-expressions": int((samples.kind == "micro").sum()),
+        "their seconds": f"{micro.min():.2f} to {micro.max():.2f}, mean {micro.mean():.2f}",
+        "macro-expressions": int((samples.kind == "macro").sum()),
+    }
+    for name in database.manifest.classes:
+        facts[f"class {name}"] = int((classes == name).sum())
+    facts["in no class"] = int(((samples.kind == "micro") & classes.isna()).sum())
+    return pd.DataFrame({database.manifest.id: facts})
+
+
+def _key(table: pd.DataFrame) -> pd.Series:
+    return table.subject + "/" + table.video

@@ -1,0 +1,49 @@
+"""Checks shared by the spotting steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.errors import DataError, OptionError, nearest
+
+
+def check_option(value: str, known: tuple[str, ...], name: str) -> None:
+    """Refuse an option that does not exist, naming the nearest one that does."""
+    if value not in known:
+        raise OptionError(f"{name}={value!r} does not exist; {nearest(str(value), known)}")
+
+
+def check_half_length(k_prime: int) -> None:
+    """Refuse half an expression length that is not a whole number of at least one frame."""
+    if k_prime != int(k_prime) or k_prime < 1:
+        raise DataError(f"k_prime: expected a whole number of frames, at least 1; found {k_prime}")
+
+
+def as_scores(scores: ArrayLike, *, allow_nan: bool = False) -> NDArray[np.float64]:
+    """Return one score per frame as float64, refusing other shapes, infinities and NaN."""
+    array = _as_floats(scores, "scores")
+    if array.ndim != 1:
+        raise DataError(f"scores: expected shape (n_frames,), found {array.shape}")
+    bad = np.flatnonzero(np.isinf(array) if allow_nan else ~np.isfinite(array))
+    if bad.size:
+        raise DataError(f"the score is {array[bad[0]]}", where=f"frame {bad[0]}")
+    return array
+
+
+def as_whole(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    """Return whole numbers as int64, refusing NaN and fractions."""
+    array = _as_floats(values, name)
+    bad = np.argwhere(~np.isfinite(array) | (array != np.floor(array)))
+    if bad.size:
+        place = tuple(int(index) for index in bad[0])
+        raise DataError(f"{name}: {array[place]} is not a whole frame", where=f"position {place}")
+    return array.astype(np.int64)
+
+
+def _as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return numbers as float64, refusing what is none."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected numbers; {error}") from error

@@ -1,0 +1,163 @@
+"""From peaks to what is reported: an interval of fixed length, and the emotion its frames vote for.
+
+Liong, See, Chan (2022, section 3.4 and Fig. 3). An interval reaches k' frames to either side of
+its peak; the emotion is the most frequent class of a part of it, by default from onset to apex.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.errors import DataError
+from mecore.spotting._checks import as_whole, check_half_length, check_option
+
+IntervalRule: TypeAlias = Literal["written", "released"]
+WithoutPeak: TypeAlias = Literal["nothing", "dummy"]
+VotingPart: TypeAlias = Literal["onset_to_apex", "apex", "onset_to_offset"]
+
+
+def peak_intervals(
+    peaks: ArrayLike,
+    k_prime: int,
+    *,
+    rule: IntervalRule = "written",
+    clip_to: int | None = None,
+    without_peak: WithoutPeak = "nothing",
+) -> NDArray[np.int64]:
+    """Extend every peak to an interval.
+
+    Parameters
+    ----------
+    peaks : array_like, shape (n,)
+        Peak frames of one video.
+    k_prime : int
+        Frames to either side, at least 1.
+    rule : {"written", "released"}
+        [p − k', p + k' − 1] as in the paper, or [p − k', p + k'] as in the released code; both
+        ends inclusive.
+    clip_to : int, optional
+        Number of frames of the video; intervals are cut to it. By default they may reach beyond
+        the video, as in the released code.
+    without_peak : {"nothing", "dummy"}
+        What to return when there is no peak: no interval, or the single interval [0, 0] of the
+        released code, which is scored as one false positive.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 2)
+        Onset and offset, in the order of the peaks.
+
+    Raises
+    ------
+    DataError
+        Peaks that are not whole frames, or outside the video to clip to.
+    """
+    check_option(rule, get_args(IntervalRule), "rule")
+    check_option(without_peak, get_args(WithoutPeak), "without_peak")
+    check_half_length(k_prime)
+    frames = as_whole(peaks, "peaks").ravel()
+    if frames.size == 0:
+        return np.zeros((1 if without_peak == "dummy" else 0, 2), np.int64)
+    after = k_prime if rule == "released" else k_prime - 1
+    intervals = np.stack([frames - k_prime, frames + after], axis=1)
+    if clip_to is None:
+        return intervals
+    if frames.min() < 0 or frames.max() >= clip_to:
+        raise DataError(f"peaks {frames.min()} … {frames.max()} do not lie in {clip_to} frames")
+    return np.clip(intervals, 0, clip_to - 1)
+
+
+def voting_frames(
+    peak: int, k_prime: int, n_features: int, *, part: VotingPart = "onset_to_apex"
+) -> NDArray[np.int64]:
+    """Frames whose emotions are counted for one peak.
+
+    Parameters
+    ----------
+    peak : int
+        Peak frame p.
+    k_prime : int
+        Frames to either side.
+    n_features : int
+        Frames 0 … n_features − 1 have a feature; others cannot vote.
+    part : {"onset_to_apex", "apex", "onset_to_offset"}
+        Case 1, [p − k', p − 1]; case 2, [p]; case 3, [p − k', p + k' − 1].
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Ascending, never empty: when no frame of the part has a feature (p = 0 in case 1), the
+        frame nearest to the peak votes alone, as in the released code.
+
+    Raises
+    ------
+    DataError
+        No frame with a feature at all.
+    """
+    check_option(part, get_args(VotingPart), "part")
+    check_half_length(k_prime)
+    if n_features < 1:
+        raise DataError("no frame has a feature, so that none can vote")
+    first, last = {
+        "onset_to_apex": (peak - k_prime, peak - 1),
+        "apex": (peak, peak),
+        "onset_to_offset": (peak - k_prime, peak + k_prime - 1),
+    }[part]
+    frames = np.arange(max(first, 0), min(last, n_features - 1) + 1)
+    return frames if frames.size else np.array([min(max(peak, 0), n_features - 1)])
+
+
+def vote_emotions(
+    probabilities: ArrayLike,
+    peaks: ArrayLike,
+    k_prime: int,
+    *,
+    part: VotingPart = "onset_to_apex",
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Emotion of every spotted peak, by majority of its frames.
+
+    Parameters
+    ----------
+    probabilities : array_like, shape (n_features, n_classes)
+        Class probabilities (or scores) of every frame with a feature.
+    peaks : array_like, shape (n,)
+        Peak frames.
+    k_prime : int
+        Frames to either side.
+    part : {"onset_to_apex", "apex", "onset_to_offset"}
+        Which frames vote; see :func:`voting_frames`.
+
+    Returns
+    -------
+    classes : ndarray of int64, shape (n,)
+        Most frequent class of the voting frames. Of classes with equally many votes, the one that
+        is seen first wins, as in the released code.
+    mean_probabilities : ndarray of float64, shape (n, n_classes)
+        Mean over the voting frames. Its largest entry need not be the elected class.
+
+    Raises
+    ------
+    DataError
+        Probabilities of another shape, NaN or infinite; peaks that are not whole frames.
+    """
+    table = np.asarray(probabilities, float)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise DataError(f"probabilities: expected shape (n_features, n_classes), not {table.shape}")
+    bad = np.argwhere(~np.isfinite(table))
+    if bad.size:
+        raise DataError("a probability is NaN or infinite", where=f"frame {bad[0][0]}")
+    votes = table.argmax(axis=1)
+    frames = as_whole(peaks, "peaks").ravel().tolist()
+    voters = [voting_frames(peak, k_prime, len(table), part=part) for peak in frames]
+    classes = np.array([_mode(votes[who]) for who in voters], np.int64)
+    means = np.array([table[who].mean(axis=0) for who in voters], float)
+    return classes, means.reshape(len(frames), table.shape[1])
+
+
+def _mode(votes: NDArray[np.int64]) -> int:
+    """Most frequent value; of equally frequent ones the first seen."""
+    counts = np.bincount(votes)
+    return int(votes[counts[votes] == counts.max()][0])

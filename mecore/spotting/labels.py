@@ -1,0 +1,131 @@
+"""Pseudo-labels: which frames a spotter should score high (Liong, See, Chan 2022, Eqs. 5-6)."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.errors import DataError
+from mecore.spotting._checks import as_whole, check_half_length, check_option
+
+TargetCount: TypeAlias = Literal["features", "written"]
+
+
+def k_prime(durations: ArrayLike) -> int:
+    """Half the mean length of the expressions of a data set, k' = ⌊(N + 1) / 2⌋ (section 3.3).
+
+    The paper takes all samples of a data set; given the training samples only, nothing of the
+    test subject enters.
+
+    Parameters
+    ----------
+    durations : array_like, shape (n,)
+        ``offset - onset`` of every expression, in frames; N is their mean.
+
+    Returns
+    -------
+    int
+        In frames, at least 1.
+
+    Raises
+    ------
+    DataError
+        No expression, a negative duration, or a mean duration under one frame.
+    """
+    frames = as_whole(durations, "durations").ravel()
+    if frames.size == 0:
+        raise DataError("durations: no expression to take the mean length of")
+    if frames.min() < 0:
+        raise DataError(f"durations: {frames.min()} frames; offset lies before onset")
+    half = int(frames.sum() + frames.size) // (2 * frames.size)
+    if half < 1:
+        raise DataError("durations: the expressions last less than one frame on average")
+    return half
+
+
+def flow_distance(fps: float, seconds: float = 0.1) -> int:
+    """Distance k between the two frames of an optical flow, in frames (section 4.3).
+
+    Halves are rounded up: 25 frames per second give 2.5 and thus 3, as in the released code.
+
+    Parameters
+    ----------
+    fps : float
+        Frames per second, above 0.
+    seconds : float
+        Half the duration of a micro-expression.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    DataError
+        A frame rate or time that is not above 0.
+    """
+    if not (0 < fps < math.inf and 0 < seconds < math.inf):
+        raise DataError(f"fps and seconds must be above 0, found {fps} and {seconds}")
+    # the product of decimals may miss a half by a rounding error
+    return max(1, math.floor(round(fps * seconds, 9) + 0.5))
+
+
+def pseudo_labels(
+    intervals: ArrayLike, n_frames: int, *, k: int, k_prime: int, count: TargetCount = "features"
+) -> NDArray[np.uint8]:
+    """Label a frame 1 when the window of k' frames that starts there meets an expression.
+
+    Parameters
+    ----------
+    intervals : array_like, shape (n, 2)
+        Onset and offset of the expressions, inclusive; n may be 0.
+    n_frames : int
+        Length L of the video.
+    k : int
+        Distance of the flow; a video has features for the frames 0 … L − k − 1.
+    k_prime : int
+        Length of the window [i, i + k' − 1].
+    count : {"features", "written"}
+        How many frames get a target: every frame with a feature, L − k (default), or L − k'
+        (the paper), of which only those with a feature exist.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_targets,)
+        0 or 1. The window meets [onset, offset] exactly if their IoU is above 0, which is Eq. 5.
+
+    Raises
+    ------
+    DataError
+        An interval that is backwards or outside the video, or a video that is too short.
+    """
+    check_option(count, get_args(TargetCount), "count")
+    check_half_length(k_prime)
+    expressions = _inside(intervals, n_frames)
+    n_targets = n_frames - (k if count == "features" else max(k, k_prime))
+    if k < 1 or n_targets < 1:
+        raise DataError(f"no frame to label in {n_frames} frames with k={k}, k_prime={k_prime}")
+    starts = np.arange(n_targets)
+    meets = (starts >= expressions[:, :1] - k_prime + 1) & (starts <= expressions[:, 1:])
+    return np.asarray(meets.any(axis=0), np.uint8)
+
+
+def _inside(intervals: ArrayLike, n_frames: int) -> NDArray[np.int64]:
+    """Intervals that lie in a video of ``n_frames`` frames, or an error that names the row."""
+    array = as_whole(intervals, "intervals")
+    if array.size == 0:
+        return np.empty((0, 2), np.int64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise DataError(f"intervals: expected shape (n, 2), found {array.shape}")
+    onset, offset = array.T
+    bad = np.flatnonzero((onset < 0) | (onset > offset) | (offset >= n_frames))
+    if bad.size:
+        raise DataError(
+            f"expression {array[bad[0]].tolist()} is backwards or outside {n_frames} frames",
+            where=f"intervals, row {bad[0]}",
+        )
+    return array

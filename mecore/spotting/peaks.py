@@ -1,0 +1,135 @@
+"""Peaks of the smoothed scores: where an expression is spotted.
+
+Long videos: local maxima at or above T = mean + p (max − mean) (Liong, See, Chan 2022, Eq. 12,
+after Moilanen et al. 2014), at least k' frames apart. Short videos, which hold one expression:
+the highest frame, whatever its height (section 4.3).
+
+A threshold relative to the video always lets the maximum pass, so that a video without any
+expression has a peak, too; ``floor`` is the remedy, off by default as in the paper.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import signal
+
+from mecore.errors import DataError
+from mecore.spotting._checks import as_scores, check_half_length
+
+# scores come from float32 networks: less than this, relative to their size, is no difference
+_FLAT = 1e-6
+
+
+def threshold(scores: ArrayLike, p: float = 0.55) -> float:
+    """Threshold T = mean + p (max − mean) of the scores of one video (Eq. 12).
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_frames,)
+        Smoothed scores; NaN is ignored.
+    p : float
+        In [0, 1]: 0 is the mean, 1 the maximum.
+
+    Returns
+    -------
+    float
+        NaN when no score is defined.
+
+    Raises
+    ------
+    DataError
+        ``p`` outside [0, 1], or scores that are infinite or of another shape.
+    """
+    if not 0 <= p <= 1:
+        raise DataError(f"p: expected a share in [0, 1], found {p}")
+    values = as_scores(scores, allow_nan=True)
+    defined = values[~np.isnan(values)]
+    if defined.size == 0:
+        return float("nan")
+    mean, highest = defined.mean(), defined.max()
+    # for p = 1 the sum may exceed the maximum by a rounding error
+    return float(min(mean + p * (highest - mean), highest))
+
+
+def find_peaks(
+    scores: ArrayLike,
+    k_prime: int,
+    *,
+    p: float = 0.55,
+    single: bool = False,
+    floor: float | None = None,
+) -> NDArray[np.int64]:
+    """Peak frames of one video.
+
+    A plateau counts once, at its middle frame (the earlier of two). Of peaks closer than k' the
+    highest stays, of equal ones the earliest. Scores that do not vary have no peak.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_frames,)
+        Smoothed scores. NaN frames are ignored: the frames beside them are ends of the video, and
+        no frame at an end is a local maximum.
+    k_prime : int
+        Least distance of two peaks in frames.
+    p : float
+        Parameter of :func:`threshold`; of no effect on single peaks.
+    single : bool
+        Take the highest frame only, without threshold; of equal ones the earliest. It may lie at
+        an end. For videos known to hold exactly one expression.
+    floor : float, optional
+        Absolute score that a peak must reach as well.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_peaks,)
+        Frames, ascending.
+
+    Raises
+    ------
+    DataError
+        See :func:`threshold`; a k' below 1.
+    """
+    check_half_length(k_prime)
+    values = as_scores(scores, allow_nan=True)
+    height = threshold(values, p)
+    if _is_flat(values):
+        return np.empty(0, np.int64)
+    if single:
+        peaks = np.array([np.nanargmax(values)])
+    else:
+        peaks = _local_maxima(values)
+        peaks = _apart(peaks[values[peaks] >= height], values, k_prime)
+    if floor is not None:
+        peaks = peaks[values[peaks] >= floor]
+    return peaks.astype(np.int64)
+
+
+def _is_flat(values: NDArray[np.float64]) -> bool:
+    """Whether no score is defined or all are equal but for rounding."""
+    defined = values[~np.isnan(values)]
+    return defined.size == 0 or bool(np.ptp(defined) <= _FLAT * np.abs(defined).max())
+
+
+def _local_maxima(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Local maxima within every run of defined frames."""
+    defined = ~np.isnan(values)
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], defined, [False]])))
+    runs = borders.reshape(-1, 2)
+    found = [start + signal.find_peaks(values[start:stop])[0] for start, stop in runs]
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _apart(
+    peaks: NDArray[np.int64], values: NDArray[np.float64], distance: int
+) -> NDArray[np.int64]:
+    """Thin out peaks from the highest down.
+
+    ``scipy.signal.find_peaks`` has the same rule but leaves ties to an unstable sort.
+    """
+    keep = np.ones(len(peaks), bool)
+    for index in np.argsort(-values[peaks], kind="stable"):
+        if keep[index]:
+            keep &= np.abs(peaks - peaks[index]) >= distance
+            keep[index] = True
+    return peaks[keep]

@@ -1,0 +1,38 @@
+"""A tiny phantom, rendered once: three people with two clips each."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from mecore.data.database import open_database
+from mecore.data.phantom import SHORT, write_phantom
+from mecore.evaluation.mean_features import list_videos
+from mecore.models.mean.options import preset
+
+TINY = replace(SHORT, subjects=3, recordings=6, seconds=(0.2, 0.25))
+FEW = {"spot_epochs": 1, "recog_epochs": 2}
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The tiny phantom as a database."""
+    root = tmp_path_factory.mktemp("phantom") / "phantom-short"
+    write_phantom(TINY, root)
+    return open_database("phantom-short", root)
+
+
+@pytest.fixture(scope="session")
+def session_home(tmp_path_factory):
+    """Caches and results that the tests of this folder share."""
+    home = tmp_path_factory.mktemp("session")
+    saved = {n: os.environ.get(n) for n in ("MECORE_CACHE", "MECORE_RESULTS")}
+    os.environ.update(MECORE_CACHE=str(home / "cache"), MECORE_RESULTS=str(home / "results"))
+    yield home
+    for name, value in saved.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture
+def items(tiny):
+    return list_videos(tiny, preset())

@@ -1,0 +1,88 @@
+import nbformat
+import pytest
+
+from mecore.errors import ManifestError, MecoreError, OptionError
+from mecore.report import chapter
+from mecore.report.chapter import chapter_notebook, check_parameters, defaults, run_chapter
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study with one chapter whose cells a test writes."""
+
+    def write(*cells):
+        parameters = 'subject = "006"\nseed = 0\np = 0.5\nquick = False\noptions = {}'
+        first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        title = nbformat.v4.new_markdown_cell("# A chapter\n\nText.")
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        book = nbformat.v4.new_notebook(metadata=kernel)
+        book.cells = [title, first, *(nbformat.v4.new_code_cell(c) for c in cells)]
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        nbformat.write(book, tmp_path / "notebooks" / "tiny.ipynb")
+        return tmp_path / "notebooks" / "tiny.ipynb"
+
+    monkeypatch.setattr(chapter, "shared_folder", lambda name: tmp_path / name)
+    return write
+
+
+def test_a_misspelt_chapter_or_parameter_is_answered_with_the_nearest_one(study):
+    notebook = study()
+    with pytest.raises(OptionError, match="no chapter is called 'tinny'; did you mean 'tiny'"):
+        chapter_notebook("tinny")
+    with pytest.raises(OptionError, match="no parameter 'subjct'; did you mean 'subject'"):
+        check_parameters(notebook, {"subjct": "007"})
+
+
+def test_a_misspelt_dataset_is_answered_with_the_nearest_one():
+    with pytest.raises(ManifestError, match="did you mean 'phantom-short'"):
+        check_parameters(chapter_notebook("mean"), {"dataset": "phantom-shrot"})
+
+
+def test_ids_are_never_retyped_and_numbers_are_numbers(study):
+    given = {"subject": "006", "seed": "7", "p": "1", "quick": "true", "options": "{p: 0.6}"}
+    assert check_parameters(study(), given) == {
+        "subject": "006", "seed": 7, "p": 1.0, "quick": True, "options": {"p": 0.6}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given", [{"seed": "seven"}, {"p": True}, {"quick": "1"}, {"options": "x"}]
+)
+def test_a_value_of_another_type_is_refused(study, given):
+    with pytest.raises(OptionError, match="expected"):
+        check_parameters(study(), given)
+
+
+def test_a_notebook_without_parameters_is_refused(study):
+    notebook = study()
+    book = nbformat.read(notebook, as_version=4)
+    book.cells[1].metadata = {}
+    nbformat.write(book, notebook)
+    with pytest.raises(OptionError, match="no single cell tagged 'parameters'"):
+        defaults(notebook)
+
+
+def test_a_chapter_is_executed_with_its_parameters_and_the_same_bytes_each_time(study, tmp_path):
+    study("import sys\nprint(subject, seed)\nprint('noise', file=sys.stderr)")
+    out = [run_chapter("tiny", {"subject": "007"}, tmp_path / f"{i}.ipynb") for i in range(2)]
+    assert out[0].read_bytes() == out[1].read_bytes()
+    text = out[0].read_text()
+    assert "007 0" in text
+    assert "noise" not in [o.get("text") for o in nbformat.read(out[0], 4).cells[-1].outputs]
+    assert "papermill" not in text
+
+
+def test_a_chapter_that_is_up_to_date_is_not_executed_again(study, tmp_path):
+    study("1 + 1")
+    out = run_chapter("tiny", {"seed": 1}, tmp_path / "out.ipynb")
+    made = out.stat().st_mtime_ns
+    assert run_chapter("tiny", {"seed": 1}, out, fresh=False).stat().st_mtime_ns == made
+    assert run_chapter("tiny", {"seed": 2}, out, fresh=False).stat().st_mtime_ns != made
+
+
+def test_a_failing_cell_is_an_error_and_leaves_what_was_executed(study, tmp_path):
+    study("print('so far')", "raise ValueError('no further')")
+    with pytest.raises(MecoreError, match=r"ValueError: no further(.|\n)*out\.failed\.ipynb"):
+        run_chapter("tiny", {}, tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.ipynb").exists()
+    assert "so far" in (tmp_path / "out.failed.ipynb").read_text()

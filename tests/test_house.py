@@ -1,0 +1,174 @@
+"""The house in order: who imports whom, one lock for all, clean notebooks, documented options."""
+
+import ast
+import importlib.metadata
+import json
+import re
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import mecore
+from mecore.models.mean.options import MeanOptions
+from mecore.report.chapter import chapters, defaults
+
+ROOT = Path(mecore.__file__).parents[1]
+MODULES = sorted(Path(mecore.__file__).parent.rglob("*.py"))
+NOTEBOOKS = list(chapters().values())
+# From the top of the house down; a floor may import those below it, and itself.
+FLOORS = [{"cli"}, {"report"}, {"evaluation"}, {"models", "spotting", "metrics"}, {"descriptors"},
+          {"preprocessing"}, {"data"}, {"errors", "__init__"}]  # fmt: skip
+
+
+def floor_of(part):
+    return next(i for i, floor in enumerate(FLOORS) if part in floor)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def part_of(path):
+    return path.relative_to(ROOT / "mecore").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_downwards_only(path):
+    own = part_of(path)
+    for name in imports_of(path):
+        if name.startswith("mecore."):
+            other = name.split(".")[1]
+            below = floor_of(other) > floor_of(own) or other == own
+            assert below, f"{own} imports {name}"
+
+
+def test_metrics_know_numpy_and_pandas_only():
+    known = {"numpy", "pandas", "mecore", *sys.stdlib_module_names}
+    for path in MODULES:
+        if part_of(path) == "metrics":
+            names = {name.split(".")[0] for name in imports_of(path)}
+            assert names <= known, path
+
+
+def test_descriptors_know_nothing_of_files():
+    for path in MODULES:
+        if part_of(path) == "descriptors":
+            assert not any(
+                n.startswith(("mecore.data", "pathlib", "pandas")) for n in imports_of(path)
+            )
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def locked():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return text, dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_lock_holds_every_requirement_in_an_allowed_version():
+    _, versions = locked()
+    extras = project()["optional-dependencies"]
+    for text in [*project()["dependencies"], *extras["book"], *extras["test"]]:
+        requirement = Requirement(text)
+        version = versions.get(canonical(requirement.name))
+        assert version, f"{requirement.name} is not locked; make lock"
+        assert requirement.specifier.contains(version, prereleases=True), text
+
+
+def test_the_lock_has_hashes_and_names_no_index():
+    text, versions = locked()
+    assert text.count("--hash=sha256:") >= len(versions)
+    assert not re.search(r"https?://|--index-url|--find-links|--extra-index", text)
+
+
+def test_what_is_installed_is_what_is_locked():
+    text, _ = locked()
+    for name in ("numpy", "pandas", "keras", "tensorflow", "opencv-contrib-python-headless"):
+        allowed = re.findall(rf"^{name}==(\S+)", text, re.MULTILINE)
+        assert importlib.metadata.version(name) in allowed
+
+
+def test_conda_installs_the_same_lock():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    pip = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert "--requirement requirements.lock" in pip
+    python = next(d for d in environment["dependencies"] if str(d).startswith("python "))
+    assert python.removeprefix("python ") == project()["requires-python"]
+
+
+def test_there_is_one_cv2_only():
+    _, versions = locked()
+    assert [n for n in versions if n.startswith("opencv")] == ["opencv-contrib-python-headless"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_clean_short_celled_and_define_nothing(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            assert cell["execution_count"] is None
+            assert source.count("\n") < 15, source
+            nodes = ast.walk(ast.parse(source))
+            assert not any(
+                isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda)) for n in nodes
+            )
+    assert defaults(path)
+
+
+def test_every_option_of_mean_is_documented():
+    for option in fields(MeanOptions):
+        assert set(option.metadata) == {"group", "topic", "written", "released", "why"}
+        assert option.metadata["why"]
+
+
+def public_functions():
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                yield f"{path.relative_to(ROOT)}:{node.name}", node
+
+
+def test_every_public_function_and_class_says_what_it_does():
+    assert [name for name, node in public_functions() if not ast.get_docstring(node)] == []
+
+
+def test_files_and_functions_stay_small():
+    long_files = [p.name for p in MODULES if len(p.read_text().splitlines()) > 400]
+    long_functions = [
+        f"{path.name}:{node.name}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and _code_lines(node) > 50
+    ]
+    assert (long_files, long_functions) == ([], [])
+
+
+def _code_lines(node):
+    docstring = ast.get_docstring(node, clean=False) or ""
+    return node.end_lineno - node.lineno + 1 - docstring.count("\n")
+
+
+def test_nothing_names_a_machine_or_a_package_registry():
+    hidden = re.compile(r"pypi\.org|files\.pythonhosted|conda\.anaconda|/home/\w|/root/|/work/")
+    folders = [ROOT, ROOT / "book", ROOT / "data_manifests", ROOT / ".ci", ROOT / "benchmarks"]
+    tracked = [*MODULES, *NOTEBOOKS, *(p for folder in folders for p in folder.glob("[!.]*"))]
+    found = [p for p in tracked if p.is_file() and hidden.search(p.read_text(encoding="utf-8"))]
+    assert found == []
