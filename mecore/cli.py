@@ -54,9 +54,10 @@ def main() -> None:
 @click.option("--face", type=click.Choice(["only", "largest"]), default="only", show_default=True,
               help="Several faces in a frame: refuse, or take the largest.")  # fmt: skip
 @click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
-@click.option("--engine", type=click.Choice(["opencv", "fast", "dis"]), default="opencv",
-              show_default=True, help="Optical flow: that of the published networks, or a faster "
-              "one, on which they give other scores.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["dual", "opencv", "fast", "dis"]),
+              default="dual", show_default=True, help="Optical flow. `dual` is that of the "
+              "published networks, OpenCV's, to the last bit; `opencv` is the same, slowly; on the "
+              "others they give other scores.")  # fmt: skip
 @click.option("--p", "p", type=click.FloatRange(0, 1), default=0.55, show_default=True,
               help="Threshold between mean (0) and maximum (1) of the scores.")  # fmt: skip
 @_explained

@@ -1,8 +1,9 @@
 """Optical flow of frame pairs, one pair at a time or along a video, by a named engine.
 
-``fast`` is TV-L1 of this package, ``opencv`` is OpenCV's DualTVL1 with its defaults (released MEAN
-code), ``dis`` is OpenCV's dense inverse search (Kroeger et al. 2016). None ever stands in for
-another.
+``opencv`` is OpenCV's DualTVL1 with its defaults (released MEAN code), ``dual`` is the same flow to
+the last bit, computed a dozen times faster by this package. ``fast`` is TV-L1 of this package, with
+smaller errors in less time. ``dis`` is OpenCV's dense inverse search (Kroeger et al. 2016). None
+ever stands in for another.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.descriptors import dual_tvl1, tvl1_pyramid
+from mecore.descriptors.dual_tvl1 import DualTVL1
 from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
-from mecore.descriptors.tvl1_pyramid import SMALLEST, Level, pyramid
+from mecore.descriptors.tvl1_pyramid import SMALLEST, Level
 from mecore.errors import OptionError, nearest
 
-Engine = Literal["opencv", "fast", "dis"]
+Engine = Literal["opencv", "dual", "fast", "dis"]
 Image = NDArray[Any]
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -34,7 +37,7 @@ def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> 
     ----------
     reference, moved : array, (H, W), uint8, or float in [0, 1]
         Grey images of one size, at least 16×16.
-    engine : {"fast", "opencv", "dis"}
+    engine : {"fast", "dual", "opencv", "dis"}
         See `mecore.descriptors.flow`.
 
     Returns
@@ -95,7 +98,7 @@ def flow_stream(
         Read once, one at a time.
     distance : int
         Frames between reference and moved frame, at least 1.
-    engine : {"fast", "opencv", "dis"}
+    engine : {"fast", "dual", "opencv", "dis"}
         See `mecore.descriptors.flow`.
     threads : int
         Pairs computed at once. With 1, a flow is there as soon as its second frame; with more, up
@@ -140,11 +143,28 @@ class _Fast:
 
     @staticmethod
     def prepare(image: Image) -> list[Level]:
-        scale = 1 if image.dtype == np.uint8 else 255
-        return pyramid(np.multiply(image, np.float32(scale), dtype=np.float32))
+        return tvl1_pyramid.pyramid(_grey_levels(image))
 
     def flow(self, reference: list[Level], moved: list[Level]) -> Floats:
         return self._solver.flow(reference, moved)
+
+
+class _Dual:
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._solver = DualTVL1(shape)
+
+    @staticmethod
+    def prepare(image: Image) -> list[dual_tvl1.Level]:
+        return dual_tvl1.pyramid(_grey_levels(image))
+
+    def flow(self, reference: list[dual_tvl1.Level], moved: list[dual_tvl1.Level]) -> Floats:
+        return self._solver.flow(reference, moved)
+
+
+def _grey_levels(image: Image) -> Floats:
+    """0-255 in single precision, of bytes or fractions."""
+    scale = 1 if image.dtype == np.uint8 else 255
+    return np.multiply(image, np.float32(scale), dtype=np.float32)
 
 
 class _OpenCV:
@@ -171,7 +191,9 @@ class _DIS(_OpenCV):
         return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
 
 
-_SOLVERS: dict[str, type[_Solver]] = {"fast": _Fast, "opencv": _OpenCV, "dis": _DIS}
+_SOLVERS: dict[str, type[_Solver]] = {
+    "opencv": _OpenCV, "dual": _Dual, "fast": _Fast, "dis": _DIS,
+}  # fmt: skip
 
 
 def _checked(frames: Iterable[Image]) -> Iterator[Image]:

@@ -114,7 +114,7 @@ class TVL1:
 
 
 def _work(height: int, width: int, steps: Steps) -> Work:
-    planes = _planes(15, (height + 2) * width)
+    planes = aligned_planes(15, (height + 2) * width)
     dual_x, column, row = (plane.reshape(height + 2, width) for plane in planes[-3:])
     dual_x[:, :-1] = steps.dual
     column[:] = np.arange(width)
@@ -124,7 +124,7 @@ def _work(height: int, width: int, steps: Steps) -> Work:
     return Work._make([*planes, np.zeros(CHUNK, np.int32), *parts, packed, packed.view(np.float32)])
 
 
-def _planes(count: int, size: int) -> list[Floats]:
+def aligned_planes(count: int, size: int) -> list[Floats]:
     """Planes aligned to 64 bytes, 320 bytes apart modulo 4096.
 
     Planes at equal offsets within a memory page make a processor take a load for one that must

@@ -12,9 +12,10 @@ from numba import njit
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function on its first call and keep the result on disk.
 
-    The cache lies beside the source, or in the user's cache folder where that is read-only, or
-    where the environment variable NUMBA_CACHE_DIR says. It notices a change of the file a function
-    stands in, not of another file whose functions it calls.
+    Sums may be reordered, products merged into them, and divisions approximated. The cache lies
+    beside the source, or in the user's cache folder where that is read-only, or where the
+    environment variable NUMBA_CACHE_DIR says. It notices a change of the file a function stands
+    in, not of another file whose functions it calls.
 
     Warns
     -----
@@ -22,7 +23,16 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         No folder can be written to: every process compiles again.
     """
     # Frames are checked to be finite before they get here, so NaN and infinity may be ignored.
-    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+    return _compiled(function, fastmath=True)
+
+
+def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function as `compiled` does, but with every operation rounded as it is written."""
+    return _compiled(function, fastmath=False)
+
+
+def _compiled(function: Callable[..., Any], fastmath: bool) -> Callable[..., Any]:
+    options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     try:
         return njit(function, cache=True, **options)
     except RuntimeError:

@@ -46,7 +46,7 @@ def analyze_video(
     face: Which = "only",
     fps: float | None = None,
     p: float = 0.55,
-    engine: Engine = "opencv",
+    engine: Engine = "dual",
 ) -> Report:
     """Find micro-expressions in a video file and report them.
 
@@ -64,9 +64,9 @@ def analyze_video(
         Frame rate, where the file states it wrongly.
     p : float
         Threshold between mean and maximum of the scores.
-    engine : {"opencv", "fast", "dis"}
-        Optical flow. The networks were trained on that of OpenCV and know its errors; on another
-        they give other scores.
+    engine : {"dual", "opencv", "fast", "dis"}
+        Optical flow. The networks were trained on that of OpenCV and know its errors, which
+        ``dual`` repeats; on another flow they give other scores.
 
     Raises
     ------

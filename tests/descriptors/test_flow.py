@@ -15,7 +15,7 @@ from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
 from mecore.descriptors.tvl1_pyramid import pyramid
 from mecore.errors import OptionError
 
-ENGINES = ("fast", "opencv", "dis")
+ENGINES = ("fast", "dual", "opencv", "dis")
 SIDE = 64
 Y, X = np.mgrid[:SIDE, :SIDE].astype(np.float64)
 
@@ -174,6 +174,35 @@ def test_the_fast_engine_gives_what_it_gave():
     flow = optical_flow(reference, moved)[5::12, 5::12]
     np.testing.assert_allclose(flow[..., 0], GOLDEN["u"], atol=1e-3)
     np.testing.assert_allclose(flow[..., 1], GOLDEN["v"], atol=1e-3)
+
+
+def test_the_dual_engine_is_opencv_to_the_last_bit_whatever_the_frames():
+    rng = np.random.default_rng(5)
+    for shape in [(16, 16), (19, 40), (70, 37), (64, 64), (128, 128)]:
+        y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+        bend = rng.uniform(-1.5, 1.5, 4)
+        u, v = bend[0] + bend[1] * np.sin(y / 9), bend[2] + bend[3] * np.cos(x / 11)
+        pair = [grey(skin(*p) + rng.normal(0, 2, shape)) for p in ((x + u, y + v), (x, y))]
+        for frames in (pair, [frame / 255 for frame in pair]):
+            dual, opencv = (optical_flow(*frames, engine=e) for e in ("dual", "opencv"))
+            np.testing.assert_array_equal(dual, opencv)
+
+
+def test_the_dual_engine_is_opencv_where_there_is_nothing_to_see():
+    flat, step = np.full((32, 40), 80, np.uint8), np.zeros((32, 40), np.uint8)
+    step[:, 20:] = 255
+    for pair in ((flat, step), (step, flat), (step, step), (step, np.roll(step, 3, axis=1))):
+        dual, opencv = (optical_flow(*pair, engine=e) for e in ("dual", "opencv"))
+        np.testing.assert_array_equal(dual, opencv)
+
+
+def test_no_flow_near_that_of_opencv_is_that_of_opencv():
+    # Why the dual engine must be exact: a thousandth of a grey level already changes the flow.
+    rng = np.random.default_rng(0)
+    pair = [np.float32(f / 255) for f in moving(0.8 * np.sin(Y / 9), 0.3)[:2]]
+    near = [np.clip(f + rng.normal(0, 4e-6, f.shape), 0, 1).astype(np.float32) for f in pair]
+    change = optical_flow(*near, engine="opencv") - optical_flow(*pair, engine="opencv")
+    assert np.abs(change).max() > 0.02
 
 
 def clip(n=9):
