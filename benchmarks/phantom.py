@@ -1,25 +1,53 @@
-"""What the phantom promises, measured on the whole default sets: faces, truth, bytes, speed.
-
-    python -m benchmarks.phantom [--small] [--every 10] [--workers 2]
-
-writes both data sets to a temporary folder and prints one table for each.
-"""
+"""What the phantom promises, measured on the whole default sets: faces, truth, bytes, speed."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
+from benchmarks.common import Result
 from mecore.data.database import open_database
 from mecore.data.datasets import PHANTOMS
 from mecore.data.phantom import PhantomSpec, write_phantom
 from mecore.evaluation.executors import processes
 from mecore.evaluation.phantom_checks import check_phantom, summary
+
+WORKERS = 2
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Write both sets; their promises and their cost."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, whole in PHANTOMS.items():
+            spec, folder = whole.small() if quick else whole, Path(temporary) / name
+            cost = _write(spec, folder / "set")
+            few = replace(spec, subjects=2, recordings=2, seconds=(0.5, 1.0))
+            cost["same bytes with 1 and 2 workers"] = same_bytes(few, folder / "few")
+            table = pd.DataFrame({spec.name: cost}).rename_axis(f"{WORKERS} workers")
+            yield Result(f"{name}_cost", f"{name}, seed {spec.seed}: rendering", table)
+            database = open_database(name, folder / "set")
+            with processes(WORKERS) as executor:
+                checks = check_phantom(database, executor, every=30 if quick else 10)
+            promises = summary(checks).set_index("measure")
+            yield Result(f"{name}_promises", f"{name}: what it promises", promises)
+
+
+def _write(spec: PhantomSpec, root: Path) -> dict[str, object]:
+    wall, processor = time.perf_counter(), _processor_seconds()
+    write_phantom(spec, root, workers=WORKERS)
+    wall, processor = time.perf_counter() - wall, _processor_seconds() - processor
+    frames = int(open_database(spec.name, root).videos.n_frames.sum())
+    return {
+        "frames": frames, "frames per second (promised: 150)": frames / wall,
+        "milliseconds of a core per frame": 1e3 * processor / frames,
+    }  # fmt: skip
 
 
 def fingerprint(root: Path) -> str:
@@ -43,36 +71,3 @@ def same_bytes(spec: PhantomSpec, folder: Path) -> bool:
 def _processor_seconds() -> float:
     used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def main() -> None:
-    """Write, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="the small versions")
-    parser.add_argument("--every", type=int, default=10, help="look at every n-th frame")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        for name, whole in PHANTOMS.items():
-            spec = whole.small() if options.small else whole
-            root = Path(temporary) / name
-            wall, processor = time.perf_counter(), _processor_seconds()
-            write_phantom(spec, root, workers=options.workers)
-            wall, processor = time.perf_counter() - wall, _processor_seconds() - processor
-            database = open_database(name, root)
-            frames = int(database.videos.n_frames.sum())
-            few = replace(spec, subjects=2, recordings=2, seconds=(0.5, 1.0))
-            same = same_bytes(few, Path(temporary) / f"few-{name}")
-            print(f"\n{name}, seed {spec.seed}: {len(database.videos)} videos, {frames} frames")
-            print(
-                f"{frames / wall:.0f} frames/s with {options.workers} workers (promised 150), "
-                f"{1e3 * processor / frames:.1f} ms of processor time per frame"
-            )
-            print("the same bytes with 1 and 2 workers:", same)
-            with processes(options.workers) as executor:
-                checks = check_phantom(database, executor, options.every)
-            print(summary(checks).to_string(index=False), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,67 @@
+"""All benchmarks, or those named: printed, and kept where the book shows them.
+
+    python -m benchmarks [NAME ...] [--quick] [--out FOLDER]
+
+Without --quick, tables are written to ``book/measured``: the page «How fast» shows them with the
+machine they were made on. A benchmark is a function ``measure(quick)`` that yields tables; a new
+one takes one line in `BENCHMARKS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
+
+from benchmarks import analyze, common, engines, flow, phantom
+from mecore.data.places import shared_folder
+
+BENCHMARKS = {
+    "phantom": phantom.measure,
+    "flow": flow.measure,
+    "engines": engines.measure,
+    "analyze": analyze.measure,
+}
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true",
+                        help="less of everything; nothing is kept without --out")  # fmt: skip
+    parser.add_argument("--out", type=Path, help="folder for the tables  [default: book/measured]")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
+    folder = options.out or (None if options.quick else shared_folder("book") / "measured")
+    cv2.setNumThreads(1)
+    for name in options.names or BENCHMARKS:
+        run(name, options.quick, folder)
+
+
+def run(name: str, quick: bool, folder: Path | None) -> None:
+    """Run one benchmark."""
+    about, begun = common.machine(), time.perf_counter()
+    print(f"\n## {name}\n")
+    print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
+    for result in BENCHMARKS[name](quick):
+        common.show(result)
+        if folder:
+            common.keep(result, folder)
+    if folder:
+        common.keep_machine(name, about, folder)
+    print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
