@@ -6,16 +6,20 @@ A chapter is executed again only if its notebook, its parameters or the package 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pandas as pd
 
 from mecore.data.files import write_whole
 from mecore.data.places import shared_folder
 from mecore.errors import MecoreError
-from mecore.report.chapter import run_chapter
+from mecore.report.chapter import run_chapter, seconds_file
 
 # Page of the book: chapter and the data set it is run on.
 PAGES = {
@@ -46,15 +50,48 @@ def build_book(scale: str = "full", workers: int = 1) -> Path:
         A chapter failed, or jupyter-book warned of something.
     """
     folder = shared_folder("book")
+    stages: list[tuple[str, str, float]] = []
     for number, (page, (chapter, dataset)) in enumerate(PAGES.items(), 1):
         print(f"[{number}/{len(PAGES)}] {page}", flush=True)
         parameters = {"scale": scale, "workers": workers} | (
             {"dataset": dataset} if dataset else {}
         )
-        run_chapter(chapter, parameters, folder / "chapters" / f"{page}.ipynb", fresh=False)
+        out, begun = folder / "chapters" / f"{page}.ipynb", time.time()
+        run_chapter(chapter, parameters, out, fresh=False)
+        stages += _stages(page, out, begun)
+    begun = time.time()
     _place_mathjax(folder / "_static" / "mathjax" / "tex-svg.js")
     _render(folder)
+    stages.append(("book", "rendered", time.time() - begun))
+    # On the terminal only: a page with times would differ from build to build.
+    print(stage_table(stages).to_string(index=False))
     return folder / "_build" / "html" / "index.html"
+
+
+def _stages(page: str, out: Path, begun: float) -> list[tuple[str, str, float]]:
+    """Page, section and seconds of what was executed since then."""
+    wall = time.time() - begun
+    if out.stat().st_mtime < begun:
+        return [(page, "up to date", wall)]
+    sections = json.loads(seconds_file(out).read_text(encoding="utf-8"))
+    rest = ("start and end of the kernel", wall - sum(sections.values()))
+    return [(page, name, seconds) for name, seconds in (*sections.items(), rest)]
+
+
+def stage_table(stages: list[tuple[str, str, float]]) -> pd.DataFrame:
+    """Where the time of a build went: what took a second or more, the rest of each page, the sum.
+
+    Parameters
+    ----------
+    stages : list of (str, str, float)
+        Page, section and seconds.
+    """
+    table = pd.DataFrame(stages, columns=["page", "stage", "seconds"])
+    table.loc[table.seconds < 1, "stage"] = "all others"
+    table = table.groupby(["page", "stage"], sort=False, as_index=False).seconds.sum()
+    table.loc[len(table)] = ["all", "", table.seconds.sum()]
+    share = 100 * table.seconds / table.seconds.iloc[-1]
+    return table.assign(share=share.map("{:.0f} %".format)).round({"seconds": 1})
 
 
 def _place_mathjax(target: Path) -> None:

@@ -18,7 +18,7 @@ import papermill
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
-from mecore.data.files import digest, source_digest, write_whole
+from mecore.data.files import digest, source_digest, write_json, write_whole
 from mecore.data.manifest import load_manifest
 from mecore.data.places import shared_folder
 from mecore.errors import MecoreError, OptionError, nearest
@@ -170,8 +170,27 @@ def _execute(
             where=f"chapter {notebook.stem}, cell {error.exec_count}",
             todo=f"the notebook as far as it came is {failed}",
         ) from None  # fmt: skip
+    write_json(seconds_file(out), section_seconds(aside))
     data = load_manifest(parameters["dataset"]).name if "dataset" in parameters else None
     clean(aside, mark, data)
+
+
+def seconds_file(out: Path) -> Path:
+    """Where the seconds of an executed notebook lie: beside it, never in it."""
+    return out.with_suffix(".seconds.json")
+
+
+def section_seconds(path: Path) -> dict[str, float]:
+    """Seconds that the cells under each heading of a notebook took, as papermill notes them."""
+    seconds: dict[str, float] = {}
+    heading = ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        titles = [
+            x for x in cell.source.splitlines() if cell.cell_type == "markdown" and x[:1] == "#"
+        ]
+        heading = titles[-1].lstrip("# ") if titles else heading
+        seconds[heading] = seconds.get(heading, 0) + (cell.metadata.papermill.duration or 0)
+    return {name: round(value, 2) for name, value in seconds.items()}
 
 
 def clean(path: Path, mark: str, data: str | None) -> None:

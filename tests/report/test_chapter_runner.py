@@ -1,8 +1,11 @@
+import json
+
 import nbformat
 import pytest
 
 from mecore.errors import ManifestError, MecoreError, OptionError
 from mecore.report import chapter
+from mecore.report.book import stage_table
 from mecore.report.chapter import chapter_notebook, check_parameters, defaults, run_chapter
 
 
@@ -86,3 +89,20 @@ def test_a_failing_cell_is_an_error_and_leaves_what_was_executed(study, tmp_path
         run_chapter("tiny", {}, tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
     assert "so far" in (tmp_path / "out.failed.ipynb").read_text()
+
+
+def test_the_seconds_of_a_chapter_lie_beside_it_by_section(study, tmp_path):
+    study("import time; time.sleep(0.3)")
+    out = run_chapter("tiny", {}, tmp_path / "out.ipynb")
+    seconds = json.loads((tmp_path / "out.seconds.json").read_text())
+    assert list(seconds) == ["A chapter"]
+    assert 0.3 <= seconds["A chapter"] < 30
+    assert "duration" not in out.read_text()
+
+
+def test_a_build_ends_with_where_its_time_went():
+    stages = [("a", "one", 6.0), ("a", "two", 0.4), ("a", "three", 0.6), ("book", "rendered", 3.0)]
+    table = stage_table(stages)
+    assert table.stage.tolist() == ["one", "all others", "rendered", ""]
+    assert table.seconds.tolist() == [6, 1, 3, 10]
+    assert table.share.tolist() == ["60 %", "10 %", "30 %", "100 %"]
