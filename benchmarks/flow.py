@@ -88,7 +88,7 @@ def run(name: str, clip: NDArray[np.uint8], distance: int, threads: int) -> floa
 def speed(quick: bool) -> pd.DataFrame:
     """One row per size, threads, method and round."""
     rows = []
-    pairs = {"fast": 24, "dual": 12, "DIS": 24, "Farnebäck": 16}
+    pairs = {"fast": 24, "dual": 12, "DIS": 24, "graph (GPU)": 1024, "Farnebäck": 16}
     rounds = range(2 if quick else 7)
     for side, threads in itertools.product((128, 256), (1, 2)):
         clip = film(side, 30)

@@ -7,6 +7,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from skimage.registration import optical_flow_tvl1
 
@@ -33,6 +34,8 @@ def _rlof(reference: Image, moved: Image) -> Floats:
 
 # `dual` gives the flow of DualTVL1 to the last bit: it is timed, and its errors are not repeated.
 ENGINES = {"fast": "fast", "dual": "dual", "OpenCV DualTVL1": "opencv", "DIS": "dis"}
+if tf.config.list_physical_devices("GPU"):
+    ENGINES["graph (GPU)"] = "graph"
 METHODS: dict[str, Callable[[Image, Image], Floats]] = {
     **{name: partial(optical_flow, engine=engine) for name, engine in ENGINES.items()},
     "scikit-image TV-L1": _scikit_image,

@@ -54,7 +54,7 @@ def main() -> None:
 @click.option("--face", type=click.Choice(["only", "largest"]), default="only", show_default=True,
               help="Several faces in a frame: refuse, or take the largest.")  # fmt: skip
 @click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
-@click.option("--engine", type=click.Choice(["dual", "opencv", "fast", "dis"]),
+@click.option("--engine", type=click.Choice(["dual", "opencv", "fast", "graph", "dis"]),
               default="dual", show_default=True, help="Optical flow. `dual` is that of the "
               "published networks, OpenCV's, to the last bit; `opencv` is the same, slowly; on the "
               "others they give other scores.")  # fmt: skip

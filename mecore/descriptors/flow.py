@@ -2,8 +2,9 @@
 
 ``opencv`` is OpenCV's DualTVL1 with its defaults (released MEAN code), ``dual`` is the same flow to
 the last bit, computed a dozen times faster by this package. ``fast`` is TV-L1 of this package, with
-smaller errors in less time. ``dis`` is OpenCV's dense inverse search (Kroeger et al. 2016). None
-ever stands in for another.
+smaller errors in less time; ``graph`` is the same for many pairs at once, for a GPU, and differs in
+the last digits. ``dis`` is OpenCV's dense inverse search (Kroeger et al. 2016). None ever stands in
+for another.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
 from mecore.descriptors.tvl1_pyramid import SMALLEST, Level
 from mecore.errors import OptionError, nearest
 
-Engine = Literal["opencv", "dual", "fast", "dis"]
+Engine = Literal["opencv", "dual", "fast", "graph", "dis"]
 Image = NDArray[Any]
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> 
     ----------
     reference, moved : array, (H, W), uint8, or float in [0, 1]
         Grey images of one size, at least 16×16.
-    engine : {"fast", "dual", "opencv", "dis"}
+    engine : {"fast", "graph", "dual", "opencv", "dis"}
         See `mecore.descriptors.flow`.
 
     Returns
@@ -98,11 +99,12 @@ def flow_stream(
         Read once, one at a time.
     distance : int
         Frames between reference and moved frame, at least 1.
-    engine : {"fast", "dual", "opencv", "dis"}
+    engine : {"fast", "graph", "dual", "opencv", "dis"}
         See `mecore.descriptors.flow`.
     threads : int
         Pairs computed at once. With 1, a flow is there as soon as its second frame; with more, up
         to twice as many frames are read ahead. It never changes a result: no pair uses another.
+        ``graph`` reads 256 frames ahead, and uses as many threads as TensorFlow has.
 
     Yields
     ------
@@ -121,6 +123,11 @@ def flow_stream(
     if distance < 1 or threads < 1:
         raise ValueError(f"distance ({distance}) and threads ({threads}) must be at least 1")
     images = _checked(frames)
+    if engine == "graph":
+        # TensorFlow takes seconds to import; the other engines do without it.
+        from mecore.descriptors import tvl1_graph
+
+        return tvl1_graph.stream(map(_grey_levels, images), distance)
     if threads == 1:
         return _serial(images, distance, engine)
     return _threaded(images, distance, engine, threads)

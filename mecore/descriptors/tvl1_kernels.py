@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 _ZERO, _HALF, _ONE, _TWO = (np.float32(k) for k in (0, 0.5, 1, 2))
 _SIXTH, _TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 # Variance added to both frames before their contrasts are compared, against division by zero.
-_LEAST_VARIANCE = np.float32(0.01)
+LEAST_VARIANCE = np.float32(0.01)
 # Pixels warped at a time: what is fetched for them stays in the fastest cache.
 CHUNK = 256
 
@@ -208,8 +208,8 @@ def _brightness(value: Floats, warped: Floats, seen: Floats) -> tuple[np.float32
         aa += seen[x] * value[x] * value[x]
         bb += seen[x] * warped[x] * warped[x]
     n = max(n, _ONE)
-    contrast = max(aa / n - a * a / (n * n), _ZERO) + _LEAST_VARIANCE
-    other = max(bb / n - b * b / (n * n), _ZERO) + _LEAST_VARIANCE
+    contrast = max(aa / n - a * a / (n * n), _ZERO) + LEAST_VARIANCE
+    other = max(bb / n - b * b / (n * n), _ZERO) + LEAST_VARIANCE
     gain = min(max(np.sqrt(contrast / other), _HALF), _TWO)
     return gain, (a - gain * b) / n
 

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 # A level has at least this side: on less, there is no neighbourhood to smooth over.
 SMALLEST = 16
 # A gradient of less than a tenth of a grey level per pixel says nothing about motion.
-_LEAST_SQUARED_GRADIENT = np.float32(0.01)
+LEAST_SQUARED_GRADIENT = np.float32(0.01)
 
 _ONE, _TWO, _FOUR = np.float32(1), np.float32(2), np.float32(4)
 _NEAR, _FAR = np.float32(0.75), np.float32(0.25)
@@ -118,7 +118,7 @@ def _evaluate(
             gy = _TWELFTH * (fall + _FOUR * (below[x + 1] - above[x + 1]))
             value_row[x] = _THIRTY_SIXTH * (left + _FOUR * middle + right)
             x_row[x], y_row[x] = gx, gy
-            norm_row[x] = _ONE / max(gx * gx + gy * gy, _LEAST_SQUARED_GRADIENT)
+            norm_row[x] = _ONE / max(gx * gx + gy * gy, LEAST_SQUARED_GRADIENT)
 
 
 @compiled

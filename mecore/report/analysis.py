@@ -64,7 +64,7 @@ def analyze_video(
         Frame rate, where the file states it wrongly.
     p : float
         Threshold between mean and maximum of the scores.
-    engine : {"dual", "opencv", "fast", "dis"}
+    engine : {"dual", "opencv", "fast", "graph", "dis"}
         Optical flow. The networks were trained on that of OpenCV and know its errors, which
         ``dual`` repeats; on another flow they give other scores.
 

@@ -34,7 +34,7 @@ class MeanOptions:
     """
 
     # -- features ---------------------------------------------------------------------------------
-    engine: Literal["opencv", "dual", "fast", "dis"] = _choice(
+    engine: Literal["opencv", "dual", "fast", "graph", "dis"] = _choice(
         "fast", "features", "optical flow", written="dual", released="dual",
         why="TV-L1 with smaller errors, in less time; `dual` is the flow of OpenCV, bit for bit",
     )  # fmt: skip
