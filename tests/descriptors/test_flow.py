@@ -260,9 +260,11 @@ def test_a_stream_that_is_too_short_has_no_pairs():
     assert list(flow_stream(clip(3), 3)) == []
 
 
-def test_a_clip_that_is_too_short_is_refused():
+def test_a_clip_that_is_too_short_or_empty_is_refused():
     with pytest.raises(ValueError, match="3 frames has no pair 3 frames apart"):
         flow_pairs(clip(3), 3)
+    with pytest.raises(ValueError, match="0 frames has no pair 1 frames apart"):
+        flow_pairs(clip(3)[:0], 1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

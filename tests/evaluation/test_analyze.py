@@ -4,7 +4,7 @@ import pytest
 
 from mecore.data.phantom import SHORT, portrait
 from mecore.errors import FaceError
-from mecore.evaluation.analyze import face_boxes, half_length, score_video, spot
+from mecore.evaluation.analyze import face_boxes, half_length, one_ahead, score_video, spot
 from mecore.evaluation.mean_features import list_videos, video_features
 from mecore.models import runtime
 from mecore.models.mean.network import build_mean
@@ -88,6 +88,29 @@ def test_intervals_carry_frames_seconds_and_probabilities(networks):
 @pytest.mark.parametrize(("fps", "expected"), [(200, 34), (100, 17), (25, 4), (30, 5), (1, 1)])
 def test_half_the_length_of_an_expression_scales_with_the_frame_rate(fps, expected):
     assert half_length(fps, 34, 200) == expected
+
+
+def test_items_come_in_order_and_one_at_most_is_computed_ahead():
+    made, seen = [], []
+    for item in one_ahead(made.append(i) or i for i in range(6)):
+        assert len(made) <= item + 2
+        seen.append(item)
+    assert seen == list(range(6))
+
+
+def test_what_goes_wrong_ahead_is_heard_of_when_its_turn_comes():
+    items = one_ahead(1 / (2 - i) for i in range(4))
+    assert [next(items), next(items)] == [0.5, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(items)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_do_not_change_a_score(networks, threads):
+    frames = list(noisy(FACE, 90))
+    (one,), (other,) = (score_video(Source, frames, networks, preset(), n) for n in (1, threads))
+    np.testing.assert_array_equal(one.scores, other.scores)
+    np.testing.assert_array_equal(one.classes, other.classes)
 
 
 @pytest.mark.slow
