@@ -161,6 +161,7 @@ def _execute(
             language="python",
             progress_bar=bar,
             log_output=False,
+            extra_arguments=["--log-level=ERROR"],  # the kernel talks to this process only
         )
     except PapermillExecutionError as error:
         failed = out.with_suffix(".failed.ipynb")
