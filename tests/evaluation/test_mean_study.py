@@ -171,6 +171,12 @@ def test_one_sample_and_a_class_that_no_training_subject_shows_make_a_fold(items
 
 
 # -- features --------------------------------------------------------------------------------------
+def test_a_video_without_any_expression_has_features_for_spotting_only(items):
+    features = video_features(replace(items[0], expressions=()), preset())
+    assert features.spot.shape == (items[0].n_frames - 10, 42, 42, 3)
+    assert features.recog.shape == (0, 42, 42, 3)
+
+
 def test_a_damaged_cache_entry_is_computed_anew(items, tmp_path, monkeypatch):
     monkeypatch.setenv("MECORE_CACHE", str(tmp_path))
     item, options = items[0], preset()
