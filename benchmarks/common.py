@@ -107,9 +107,9 @@ def machine() -> dict[str, object]:
 
 
 def keep_machine(benchmark: str, about: dict[str, object], folder: Path) -> None:
-    """Write the row of a benchmark in the table of machines; rows of others stay."""
+    """Write the column of a benchmark in the table of machines; columns of others stay."""
     path = folder / MACHINES
     known = pd.read_csv(path, index_col=0, dtype=str) if path.is_file() else pd.DataFrame()
-    rows = known.T.to_dict() | {benchmark: {k: str(v) for k, v in about.items()}}
-    table = pd.DataFrame(rows).T.rename_axis("benchmark")
+    columns = known.to_dict() | {benchmark: {k: str(v) for k, v in about.items()}}
+    table = pd.DataFrame(columns).rename_axis("measured on")
     write_whole(path, lambda aside: table.to_csv(aside))
