@@ -42,7 +42,7 @@ lint: env        ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: env       ## what the phantom and the flow must hold, measured
+bench: env       ## every speed, and what the choice of flow does, measured into book/measured
 	$(BIN)/python -m benchmarks
 
 clean:           ## remove the environment, the built book and its chapters

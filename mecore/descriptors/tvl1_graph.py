@@ -56,7 +56,7 @@ def stream(frames: Iterable[Floats], distance: int, batch: int = BATCH) -> Itera
 
     Warns
     -----
-    ResourceWarning
+    RuntimeWarning
         The batch was halved.
 
     Raises
@@ -70,9 +70,13 @@ def stream(frames: Iterable[Floats], distance: int, batch: int = BATCH) -> Itera
         held += more
         done = 0
         while done < len(more):
-            part = np.stack(held[done : done + distance + min(batch, len(more) - done)])
+            n = min(batch, len(more) - done)
+            part = np.stack(held[done : done + distance + n])
+            # A graph is compiled for each number of pairs: with powers of two there are few.
+            room = min(batch, 1 << (n - 1).bit_length()) - n
             try:
-                flows = _solve(part.shape[1:], distance)(part).numpy()
+                padded = np.concatenate([part, np.repeat(part[-1:], room, axis=0)])
+                flows = _solve(part.shape[1:], distance)(padded).numpy()[:n]
             except (tf.errors.ResourceExhaustedError, MemoryError):
                 batch = _halved(batch, part.shape)
                 continue
@@ -88,7 +92,7 @@ def _halved(batch: int, shape: tuple[int, ...]) -> int:
     warnings.warn(
         f"not enough memory for {batch} pairs of {width}×{height} pixels at once: "
         f"going on with {batch // 2}",
-        ResourceWarning, stacklevel=3,
+        RuntimeWarning, stacklevel=3,
     )  # fmt: skip
     return batch // 2
 

@@ -18,8 +18,10 @@ from mecore.descriptors.mean_input import SIDE
 from mecore.models.mean.network import STREAMS, Mean
 
 Floats = NDArray[np.float32]
+TASKS = ("spot", "recog")
 # Frames at a time: their maps stay in the processor's cache.
 _PART = 8
+_HEAD_FILTERS = 8
 
 
 class Ensemble:
@@ -35,17 +37,12 @@ class Ensemble:
         self._n = len(networks)
         self.n_classes = int(networks[0].recog.output_shape[-1])
         self._streams = {s: _side_by_side([_stream(n, s) for n in networks]) for s in STREAMS}
-        pairs = [
-            (n.spot.get_layer("conv2_spot"), n.recog.get_layer("conv2_recog")) for n in networks
-        ]
-        heads = [layer for pair in pairs for layer in pair]
-        self._heads = _side_by_side([(h.kernel, h.bias) for h in heads])
+        self._heads = _side_by_side(
+            [_weights(n, "conv2", task) for n in networks for task in TASKS]
+        )
         self._dense = [
-            [
-                np.stack(weights)
-                for weights in zip(*(_dense(n, task) for n in networks), strict=True)
-            ]
-            for task in ("spot", "recog")
+            [np.stack(w) for w in zip(*(_weights(n, "dense", task) for n in networks), strict=True)]
+            for task in TASKS
         ]
         spec = tf.TensorSpec((None, SIDE, SIDE, len(STREAMS)), tf.float32)
         self._compute = tf.function(self._means, input_signature=[spec])
@@ -61,17 +58,17 @@ class Ensemble:
         maps = [self._maps(features[..., i, None], s) for i, s in enumerate(STREAMS)]
         shared = tf.concat(maps, axis=-1)
         side = shared.shape[1]
-        x = tf.nn.conv2d(tf.reshape(shared, (-1, side, side, self._n * shared.shape[-1])),
-                         self._heads[0], 1, "SAME")  # fmt: skip
-        x = tf.nn.max_pool2d(tf.nn.relu(x + self._heads[1]), 2, 2, "VALID")
-        x = tf.reshape(x, (-1, (side // 2) ** 2, self._n, 2, x.shape[-1] // self._n // 2))
-        outputs = []
-        for task, (kernel, bias) in enumerate(self._dense):
-            flat = tf.reshape(
-                tf.transpose(x[:, :, :, task], (2, 0, 1, 3)), (self._n, -1, kernel.shape[1])
-            )
-            outputs.append(tf.matmul(flat, kernel) + bias[:, None])
-        scores, classes = outputs
+        together = tf.reshape(shared, (-1, side, side, self._n * shared.shape[-1]))
+        x = tf.nn.relu(tf.nn.conv2d(together, self._heads[0], 1, "SAME") + self._heads[1])
+        x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        x = tf.reshape(x, (-1, (side // 2) ** 2, self._n, len(TASKS), _HEAD_FILTERS))
+        # (network, task, frame, map): each network has dense layers of its own.
+        x = tf.transpose(x, (2, 3, 0, 1, 4))
+        flat = tf.reshape(x, (self._n, len(TASKS), -1, (side // 2) ** 2 * _HEAD_FILTERS))
+        scores, classes = (
+            tf.matmul(flat[:, task], kernel) + bias[:, None]
+            for task, (kernel, bias) in enumerate(self._dense)
+        )
         return [tf.reduce_mean(scores, axis=0), tf.reduce_mean(tf.nn.softmax(classes), axis=0)]
 
     def _maps(self, plane: Any, stream: str) -> Any:
@@ -93,8 +90,9 @@ def _stream(network: Mean, name: str) -> list[Any]:
     return [convolution.kernel, convolution.bias, scale, shift]
 
 
-def _dense(network: Mean, task: str) -> list[Any]:
-    layer = getattr(network, task).get_layer(f"dense_{task}")
+def _weights(network: Mean, kind: str, task: str) -> list[Any]:
+    """Kernel and bias of a layer of one head."""
+    layer = getattr(network, task).get_layer(f"{kind}_{task}")
     return [layer.kernel, layer.bias]
 
 
