@@ -95,7 +95,7 @@ class _Work:
             p.reshape(height + 2, width)[1:-1] for p in (self._planes.u, self._planes.v)
         )
         self._y, self._x = np.mgrid[:height, :width].astype(np.float32)
-        numbers = LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * height * width
+        numbers = LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * (height * width)
         self._plan = Plan._make([width, *map(np.float32, numbers), INNER_ITERATIONS])
 
     def solve(self, start: list[Floats], reference: Level, moved: Level) -> list[Floats]:
