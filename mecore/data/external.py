@@ -8,14 +8,16 @@ like a fetched one.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 import pooch
-import requests
 import yaml
 from tqdm import tqdm
 
@@ -142,17 +144,19 @@ class _Resuming:
     def __call__(self, url: str, output: Any, _: pooch.Pooch) -> None:
         self.part.parent.mkdir(parents=True, exist_ok=True)
         have = self.part.stat().st_size if self.part.is_file() else 0
-        asked = {"Range": f"bytes={have}-"} if have else {}
-        with requests.get(url, headers=asked, stream=True, timeout=30) as answer:
-            if answer.status_code == 416:  # nothing is left to send, or the part is of another file
-                self.part.unlink()
-                return self(url, output, _)
-            answer.raise_for_status()
-            with self.part.open("ab" if answer.status_code == 206 else "wb") as handle:
-                for piece in answer.iter_content(1 << 16):
-                    handle.write(piece)
-            promised = answer.headers.get("Content-Length")
-        sent = self.part.stat().st_size - (have if answer.status_code == 206 else 0)
+        asked = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            with urllib.request.urlopen(asked, timeout=30) as answer:
+                more = answer.status == 206
+                with self.part.open("ab" if more else "wb") as handle:
+                    shutil.copyfileobj(answer, handle)
+                promised = answer.headers.get("Content-Length")
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not have:
+                raise
+            self.part.unlink()  # the part is of another file, or nothing is left to send
+            return self(url, output, _)
+        sent = self.part.stat().st_size - (have if more else 0)
         if promised and sent < int(promised):
             raise ExternalFileError(f"the connection broke after {self.part.stat().st_size} bytes")
         # What is whole leaves no part behind: with a wrong hash it must not be built upon.

@@ -14,12 +14,15 @@ from fnmatch import translate
 from itertools import islice
 from pathlib import Path
 
+from mecore.data.frames import number_images
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.schema import Edition, Layout, Manifest
 from mecore.data.sheets import is_sheet
 from mecore.errors import DataError
 
 DEPTH = 3
+SAMPLED = 20
+"""So many folders are looked into before it is said that they hold no frames."""
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv"}
 Place = tuple[str, str, str, Path]
 
@@ -127,7 +130,7 @@ def find_videos(manifest: Manifest, root: Path) -> tuple[Layout | None, list[Pla
         problems: list[Problem] = []
         for places in _at_any_depth(layout, root, problems):
             named = _named(places, layout, manifest, root, problems)
-            if named:
+            if any(_holds_frames(place[3], layout) for place in named[:SAMPLED]):
                 return layout, named, problems
     return None, [], problems
 
@@ -168,6 +171,16 @@ def _named(
         elif subject:
             places[key] = (*key, fields.get("emotion", ""), path)
     return [places[key] for key in sorted(places)]
+
+
+def _holds_frames(path: Path, layout: Layout) -> bool:
+    """Tell folders of frames from those of subjects, where an archive nests its name."""
+    if layout.image is None:
+        return True
+    try:
+        return bool(number_images(path, layout.image))
+    except DataError as error:
+        return "two images" in error.what
 
 
 def _subject(fields: dict[str, str], layout: Layout) -> str:

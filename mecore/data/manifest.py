@@ -58,6 +58,17 @@ def load_manifest(name: str | Path) -> Manifest:
 
 def parse_manifest(path: Path) -> Manifest:
     """Read and check one manifest file."""
+    raw = read_yaml(path)
+    try:
+        return Manifest.model_validate(raw)
+    except ValidationError as error:
+        raise ManifestError(
+            explain(error, Manifest), where=path, todo="see data_manifests/template.yaml"
+        ) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; nothing in it can run code or swell."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise OSError(f"{path.stat().st_size:,} bytes are more than any manifest has")
@@ -66,26 +77,26 @@ def parse_manifest(path: Path) -> Manifest:
         raise ManifestError(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(raw, dict):
         raise ManifestError("holds no mapping of keys to values", where=path)
-    try:
-        return Manifest.model_validate(raw)
-    except ValidationError as error:
-        problems = "; ".join(_explain(e, raw) for e in error.errors())
-        raise ManifestError(problems, where=path, todo="see data_manifests/template.yaml") from None
+    return raw
 
 
-def _explain(problem: Any, raw: dict[str, Any]) -> str:
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in words what is wrong with a mapping, with the nearest right name of unknown keys."""
+    return "; ".join(_explain(e, model) for e in error.errors())
+
+
+def _explain(problem: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
-        return f"unknown key {place!r}; {nearest(str(key), _fields_at(parents))}"
+        return f"unknown key {place!r}; {nearest(str(key), _fields_at(parents, model))}"
     if problem["type"] == "missing":
         return f"key {place!r} is missing"
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}" if place else problem["msg"]
 
 
-def _fields_at(parents: list[Any]) -> list[str]:
+def _fields_at(parents: list[Any], model: Any) -> list[str]:
     """Names that are allowed where an unknown key was found."""
-    model: Any = Manifest
     for part in parents:
         if isinstance(part, str) and part in model.model_fields:
             model = _part_of(model.model_fields[part].annotation) or model
