@@ -24,7 +24,6 @@ from mecore.errors import DataError, nearest
 COLUMNS = ["database", "subject", "video", "sample", "kind", "onset", "apex", "offset", "emotion",
            "action_units", "fps"]  # fmt: skip
 FRAMES = ("onset", "apex", "offset")
-MAX_FRAME = 100_000_000
 _CORRECT = "correct it in the manifest under `corrections`, with a reason and a source"
 
 
@@ -263,21 +262,22 @@ def _is_missing(text: str, field: str, sheet: Annotations) -> bool:
 
 
 def _frame(record: Record, field: str, sheet: Annotations, table: Table) -> int | Any:
-    text, where = record.get(field, ""), table.at(record, field)
+    text = record.get(field, "")
     if _is_missing(text, field, sheet):
         if field == "apex":
             return pd.NA
-        raise DataError(f"{field} is missing ({text!r})", where=where,
+        raise DataError(f"{field} is missing ({text!r})", where=table.at(record, field),
                         todo="fill the cell; a formula needs its stored value")  # fmt: skip
     if "fractions: round" in sheet.repair and re.fullmatch(r"[0-9]{1,9}\.[0-9]+", text):
         text = str(round(float(text)))
     if re.fullmatch(r"-[0-9]+(\.0+)?", text):
-        raise DataError(f"{field} {text} is negative", where=where, todo=_CORRECT)
-    if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text) or float(text) > MAX_FRAME:
-        raise DataError(f"{field} {text[:40]!r} is no frame number", where=where)
+        raise DataError(f"{field} {text} is negative", where=table.at(record, field), todo=_CORRECT)
+    if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text):
+        raise DataError(f"{field} {text[:40]!r} is no frame number", where=table.at(record, field))
     number = int(float(text)) - sheet.first_frame
     if number < 0:
-        raise DataError(f"{field} {text} lies before the first frame", where=where)
+        raise DataError(f"{field} {text} lies before the first frame",
+                        where=table.at(record, field), todo=_CORRECT)  # fmt: skip
     return number
 
 

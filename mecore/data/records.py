@@ -112,7 +112,9 @@ def _plain(name: str) -> str:
 def _position(field: str, column: Column, header: list[Row], place: str) -> int | None:
     position = _search(column, header)
     if position is None and field not in _DISPENSABLE:
-        known = sorted({n for row in header for n in row if n})
+        known = sorted({n[:40] for row in header for n in row if n.strip("\0 ")})
+        if not any(known):
+            raise DataError("is empty: no row of it holds anything", where=place)
         name = column if isinstance(column, str) else " or ".join(map(str, column))  # type: ignore[arg-type]
         raise DataError(
             f"no column {name!r}; {nearest(name, known)}", where=place,

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import subprocess
+import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from mecore.data import old_excel
 from mecore.errors import DataError, nearest
 
 Row = list[str]
@@ -23,6 +28,8 @@ MAX_BYTES = 64 * 2**20
 """Of a CSV or .xls file, and of the unpacked parts of an .xlsx file."""
 MAX_ROWS, MAX_CELLS = 100_000, 4_000_000
 _CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error)
+LIMIT = old_excel.SECONDS
 _TODO = "save the one table that is meant as .csv, and name it in the manifest"
 
 
@@ -89,6 +96,9 @@ def _csv_rows(path: Path) -> list[Row]:
         raise DataError(
             "is not UTF-8 text", where=f"{path}, row {line}", todo="save it as CSV (UTF-8)"
         ) from error
+    # Blank lines may be many; this only keeps a file of millions of rows from being taken apart.
+    if text.count("\n") > 2 * MAX_ROWS:
+        _check_extent(text.count("\n"), 1, path)
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -100,19 +110,41 @@ def _csv_rows(path: Path) -> list[Row]:
 
 def _excel_rows(path: Path, sheet: int | str) -> list[Row]:
     try:
-        if zipfile.is_zipfile(path):
-            _measure(path)
-        book = CalamineWorkbook.from_path(path)
-        page = book.get_sheet_by_name(_sheet_name(book.sheet_names, sheet, path))
-        _check_extent(page.total_height, page.total_width, path)
-        # skip_empty_area=False keeps positions: column 3 of the manifest is column D of the file.
-        cells = page.to_python(skip_empty_area=False)
-    except (CalamineError, zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
+        modern = zipfile.is_zipfile(path)
+        cells = _modern_cells(path, sheet) if modern else _old_cells(path, sheet)
+    except (*_BROKEN, OSError, EOFError, RuntimeError, ValueError) as error:
         raise DataError(
             f"cannot be read as a spreadsheet: {error or 'cut off'}", where=path,
             todo="open it in a spreadsheet program; if that fails too, copy it again",
         ) from error  # fmt: skip
     return [[_text(cell) for cell in row] for row in cells]
+
+
+def _modern_cells(path: Path, sheet: int | str) -> list[list[Any]]:
+    _measure(path)
+    book = CalamineWorkbook.from_path(path)
+    page = book.get_sheet_by_name(_sheet_name(book.sheet_names, sheet, path))
+    _check_extent(page.total_height, page.total_width, path)
+    # skip_empty_area=False keeps positions: column 3 of the manifest is column D of the file.
+    return page.to_python(skip_empty_area=False)
+
+
+def _old_cells(path: Path, sheet: int | str) -> list[list[Any]]:
+    """Cells of an .xls file, read in a process that can be given up, see `old_excel`."""
+    script = [sys.executable, "-I", str(Path(old_excel.__file__))]
+    try:
+        done = subprocess.run(
+            [*script, str(path), json.dumps(sheet)], capture_output=True, timeout=2 * LIMIT
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"not done after {error.timeout:.0f} s") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ValueError(said[-1] if done.returncode > 0 and said else "given up: it is damaged")
+    answer = json.loads(done.stdout)
+    if answer["cells"] is None:
+        _sheet_name(answer["names"], sheet, path)
+    return list(answer["cells"])
 
 
 def _sheet_name(names: list[str], sheet: int | str, path: Path) -> str:
