@@ -25,6 +25,7 @@ def data() -> None:
       mecore data list                                   which databases are known
       mecore data check casme2 --root /data/CASME2       is my copy complete and ready?
       mecore chapter mean --dataset casme2               run a paper on it
+      mecore chapter mean --dataset casme2:5             the same with its five classes
     """
 
 

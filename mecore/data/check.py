@@ -103,6 +103,8 @@ def count(manifest: Manifest, scan: Scan) -> pd.DataFrame:
         ("videos", expected.videos, len(scan.videos)),
         ("samples", edition.samples or expected.samples, len(scan.reading.rows)),
     ]
+    kinds = Counter(scan.reading.rows.kind)
+    rows += [(f"{kind}-expressions", n, kinds[kind]) for kind, n in expected.kinds.items()]
     found = Counter(scan.reading.rows.emotion)
     rows += [(name, classes.get(name), found[name]) for name in sorted({*classes, *found})]
     table = pd.DataFrame(rows, columns=["what", "expected", "found"])

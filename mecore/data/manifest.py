@@ -7,6 +7,7 @@ right name.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,11 +40,23 @@ def known_manifests() -> dict[str, Path]:
 def load_manifest(name: str | Path) -> Manifest:
     """Read a manifest by id, or from a YAML file of one's own.
 
+    Parameters
+    ----------
+    name : str or Path
+        Id or file; ``casme2:5`` asks for another of its sets of classes.
+
     Raises
     ------
     ManifestError
-        Unknown id, unreadable YAML, unknown key, wrong type, contradiction.
+        Unknown id, unreadable YAML, unknown key, wrong type, contradiction, no such classes.
     """
+    chosen = re.fullmatch(r"(.+):([\w-]+)", str(name))
+    if chosen:
+        manifest = load_manifest(chosen[1])
+        if chosen[2] not in manifest.class_sets:
+            sets = ", ".join(manifest.class_sets) or "none but its own"
+            raise ManifestError(f"{manifest.id} has no classes {chosen[2]!r}; known: {sets}")
+        return manifest.with_classes(chosen[2])
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         known = known_manifests()

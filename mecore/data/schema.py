@@ -62,6 +62,7 @@ class Expected(_Part):
     videos: int | None = None
     samples: int | None = None
     classes: dict[str, int] = Field(default={}, description="samples per emotion, as annotated")
+    kinds: dict[Literal["micro", "macro"], int] = {}
     source: str = ""
     papers: list[str] = Field(default=[], description="other counts in print, and why they differ")
 
@@ -331,15 +332,7 @@ class Manifest(_Part):
         return emotion in self.class_of or any(fnmatchcase(emotion, o) for o in self.other_emotions)
 
     def with_classes(self, name: str) -> Manifest:
-        """Return the manifest with one of its other sets of classes, such as ``"5"``.
-
-        Raises
-        ------
-        ValueError
-            No set of that name.
-        """
-        if name not in self.class_sets:
-            raise ValueError(f"no classes {name!r} in {self.id}; {nearest(name, self.class_sets)}")
+        """Return the manifest with one of its other sets of classes, such as ``"5"``."""
         known = {*self.class_of, *self.other_emotions}
         classes = self.class_sets[name]
         others = sorted(known - {e for names in classes.values() for e in names})

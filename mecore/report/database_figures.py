@@ -84,8 +84,9 @@ def compare_counts(
 def _counts(manifest: Manifest) -> dict[str, int | None]:
     expected = manifest.expected
     classes = {e.capitalize(): n for e, n in expected.classes.items()}
-    return {"Subjects": expected.subjects, "Videos": expected.videos,
-            "Samples": expected.samples, **classes}  # fmt: skip
+    # Papers count micro-expressions as samples, also where a sheet holds macro-expressions.
+    samples = expected.kinds.get("micro", expected.samples)
+    return {"Subjects": expected.subjects, "Videos": expected.videos, "Samples": samples, **classes}
 
 
 def _value(table: pd.DataFrame, row: str, column: str) -> int | None:
@@ -114,7 +115,7 @@ def draw_classes(ax: Axes, manifests: Sequence[Manifest]) -> Axes:
             share = n / total
             colour = COLOURS[CLASSES[name]] if name != "in none" else "0.85"
             ax.barh(y, share, left=left, color=colour, label=name if y == 0 else "")
-            if share > 0.04:
+            if share > 0.03:
                 ax.text(left + share / 2, y, str(n), ha="center", va="center", fontsize=8,
                         color="black" if name in ("in none", "negative") else "white")  # fmt: skip
             left += share
@@ -134,10 +135,10 @@ def draw_durations(ax: Axes, manifests: Sequence[Manifest]) -> Axes:
     ax.barh(range(len(named)), seconds, color=COLOURS["blue"])
     for y, (m, value) in enumerate(zip(named, seconds, strict=True)):
         text = f"{2 * (m.constants.k_prime or 0) - 1} frames at {m.fps:g}/s"
-        ax.text(value + 0.005, y, text, va="center", fontsize=8)
-    ax.axvline(0.5, color="0.4", ls="--", lw=1)
-    ax.text(0.5, len(named) - 0.35, "0.5 s", ha="center", color="0.4", fontsize=8)
-    ax.set(yticks=range(len(named)), xlabel="mean duration, seconds", xlim=(0, 0.56))
+        ax.text(value - 0.01, y, text, va="center", ha="right", color="white", fontsize=9)
+    ax.axvline(0.5, color="0.4", ls="--", lw=1, label="longest by definition")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    ax.set(yticks=range(len(named)), xlabel="mean duration, seconds", xlim=(0, 0.55))
     ax.set_yticklabels([m.name for m in named])
     ax.invert_yaxis()
     return ax

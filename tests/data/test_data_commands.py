@@ -13,7 +13,7 @@ from mecore.data.manifest import known_manifests, parse_manifest
 from mecore.errors import DataError, MecoreError, OptionError
 from tests.conftest import HEADER, write_frames
 from tests.data.test_database import write_video
-from tests.lookalikes import casme_family, others
+from tests.lookalikes import casme_family, composite, others
 
 
 def mecore(*words):
@@ -67,6 +67,17 @@ def test_a_check_says_edition_counts_and_corrections(tmp_path):
     assert "applied: subject 028, 028_4_1: apex 1113" in mecore(
         "check", "samm", "--root", tmp_path
     ).output  # fmt: skip
+
+
+def test_a_complete_copy_is_ready(tmp_path):
+    composite.casme2_clips(tmp_path)
+    done = mecore("check", "casme2", "--root", tmp_path)
+    assert done.exit_code == 0
+    assert "Notes (1):" in done.output
+    assert "2 videos have no row: CASME2_RAW_selected/sub09/EP02_02f" in done.output
+    assert done.output.endswith("Ready. Next: mecore chapter mean --dataset casme2\n")
+    listed = mecore("list").output
+    assert str(tmp_path) in listed
 
 
 def test_many_problems_are_shortened_unless_all_are_asked_for(own):

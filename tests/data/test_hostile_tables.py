@@ -9,18 +9,28 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mecore.data.check import check_database
 from mecore.data.manifest import parse_manifest
 from mecore.data.sheets import read_sheet
 from mecore.errors import DataError, MecoreError
-from tests.conftest import HEADER, write_frames
+from tests.conftest import HEADER, OwnDatabase, write_frames
 
+pytestmark = pytest.mark.timeout(300)
 COLUMNS = ["subject", "video", "onset", "apex", "offset", "emotion"]
 GOOD = [["006", "a", 2, 5, 9, "anger"], ["007", "b", 1, 4, 8, "happiness"]]
+
+
+@pytest.fixture(autouse=True)
+def _no_gigabyte():
+    """Whatever is read, the largest memory of this process grows by less than one gigabyte."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20
 
 
 def found(own):
@@ -288,9 +298,7 @@ def test_a_workbook_of_a_million_rows_is_refused_without_much_memory(own):
         page = book.add_worksheet()
         for i in range(1_000_000):
             page.write_number(i, 0, i)
-    before = psutil.Process().memory_info().rss
-    assert "rows" in found(own) or "unpacks to" in found(own)
-    assert psutil.Process().memory_info().rss - before < 500 * 2**20
+    assert "spans 1,000,000 rows" in found(own)
 
 
 def test_a_zip_bomb_is_refused_unopened(own):
@@ -370,11 +378,6 @@ def test_a_picture_that_would_unpack_to_gigabytes_is_refused_undecoded(own):
     raw[16:24] = struct.pack(">II", 60_000, 60_000)
     path.write_bytes(raw)
     assert "img1.png: has 60000×60000 pixels; at most 64,000,000 are read" in found(own)
-    assert peak_gigabytes() < 4
-
-
-def peak_gigabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def test_two_images_of_one_number_are_refused(own):
@@ -470,10 +473,20 @@ def test_an_empty_video_folder_is_named(own):
     assert "empty: no image is called like 'img{frame}.png'" in found(own)
 
 
+@given(st.binary(max_size=300))
+def test_whatever_a_table_holds_it_is_read_or_refused(tmp_path_factory, content):
+    own = OwnDatabase(tmp_path_factory.mktemp("own"))
+    (own.root / "annotations.csv").write_bytes(HEADER.encode() + content)
+    assert isinstance(found(own), str)
+
+
 def test_a_manifest_with_aliases_or_a_key_told_twice_is_refused(own):
     path = own.write()
-    path.write_text(path.read_text() + "\ndescription: &x [1]\nname: *x\n")
-    assert "aliases (*name) are not read" in found_in(path) or "stands twice" in found_in(path)
+    plain = path.read_text()
+    path.write_text(plain + "\ndescription: &x [1]\nother_emotions: *x\n")
+    assert "aliases (*name) are not read" in found_in(path)
+    path.write_text(plain + "\nname: again\n")
+    assert "key name stands twice" in found_in(path)
 
 
 def found_in(path):

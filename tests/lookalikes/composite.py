@@ -31,15 +31,27 @@ def smic_hs(root):
 def casme2(root, edition="20140508"):
     """255 rows; subjects 10 and 18 show nothing of the three classes."""
     shown = [n for n in range(1, 27) if n not in (10, 18)]
-    rows = [["04", "EP12_01f", None, 261, "/", 321, None, "4", "disgust"],
-            ["05", "EP09_05f", None, 69, 69, 80, None, "4", "disgust"]]  # fmt: skip
+    rows = [["04", "EP12_01f", None, 261, "/", 263, None, "4", "disgust"],
+            ["05", "EP09_05f", None, 69, 69, 71, None, "4", "disgust"]]  # fmt: skip
     counts = CASME2_COUNTS | ({"surprise": 28, "sadness": 4} if edition == "20190701" else {})
     for emotion, n in counts.items():
         subjects = cycle([10, 18, *shown] if emotion == "others" else shown)
         for number, subject in zip(range(n), subjects, strict=False):
             name = f"EP{number:02d}_{emotion}"
-            rows.append([f"{subject:02d}", name, None, 46, 59, 86, None, "12", emotion])
+            rows.append([f"{subject:02d}", name, None, 46, 47, 48, None, "12", emotion])
     sheet(root / f"CASME2-coding-{edition}.xlsx", {"Sheet1": [CASME2_HEADER, *rows]})
+    return rows
+
+
+def casme2_clips(root):
+    """All 255 selected clips, each of three small images, and two without a row."""
+    rows = casme2(root)
+    clips = [(f"sub{r[0]}", r[1], r[3]) for r in rows]
+    for subject, clip, onset in [*clips, ("sub09", "EP02_02f", 1), ("sub24", "EP02_07", 1)]:
+        folder = root / "CASME2_RAW_selected" / subject / clip
+        folder.mkdir(parents=True)
+        for n in range(onset, onset + 3):
+            cv2.imwrite(str(folder / f"img{n}.jpg"), np.zeros((8, 8, 3), np.uint8))
 
 
 def samm(root):
