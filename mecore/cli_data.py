@@ -168,8 +168,8 @@ def new(folder: Path, name: str | None, fps: float | None, out: Path | None) -> 
     """Write a manifest to start from, for the recordings in FOLDER.
 
     FOLDER holds a table (.csv or .xlsx) with the columns subject, video, onset, offset, emotion
-    (apex optional; frames numbered from 1), and a folder for each subject with videos: video files,
-    or folders of numbered images.
+    (apex optional; frames numbered from 1), and the videos, called as in the table: video files or
+    folders of numbered images, in a folder for each subject or all in one.
     """
     from mecore.data.guess import guess_manifest, write_manifest
 

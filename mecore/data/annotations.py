@@ -39,6 +39,8 @@ class Reading:
         Which edition of the file it is.
     samples : DataFrame
         One row per expression, columns `COLUMNS`; frames as nullable integers.
+    places : list of str
+        File, sheet and row of each of them.
     corrections : DataFrame
         One row per correction of the manifest: what it sets and why, ``applied``, ``status``.
     rows : DataFrame
@@ -52,6 +54,7 @@ class Reading:
     path: Path
     edition: Edition
     samples: pd.DataFrame
+    places: list[str]
     corrections: pd.DataFrame
     rows: pd.DataFrame
     problems: list[Problem]
@@ -135,14 +138,12 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
         for c, s in zip(manifest.corrections, status, strict=True)
     ]
     rows = pd.DataFrame([r for r in done if not r["extra"]], columns=["emotion", "kind"])
-    return Reading(path, edition, _table(done), pd.DataFrame(report), rows, problems, notes)
-
-
-def _table(records: list[Record]) -> pd.DataFrame:
-    samples = pd.DataFrame(records, columns=COLUMNS).astype(
+    done.sort(key=lambda r: (r["subject"], r["video"], r["onset"], r["sample"]))
+    samples = pd.DataFrame(done, columns=COLUMNS).astype(
         dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}
     )
-    return samples.sort_values(["subject", "video", "onset", "sample"], ignore_index=True)
+    places = [table.at(r) for r in done]
+    return Reading(path, edition, samples, places, pd.DataFrame(report), rows, problems, notes)
 
 
 def _from_folders(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import islice
@@ -66,13 +66,13 @@ def entries(folder: Path, root: Path, problems: list[Problem]) -> list[os.DirEnt
         return []
 
 
-def _pattern(part: str) -> re.Pattern[str]:
-    """Regular expression of one part of a path with fields and wildcards."""
+def _pattern(part: str, known: Mapping[str, str] | None = None) -> re.Pattern[str]:
+    """Regular expression of one part of a path; fields that are known stand for their value."""
     pieces = re.split(r"\{(\w+)\}", part)
-    text = translate(pieces[0])[4:-3]
-    seen: set[str] = set()
+    text, seen = translate(pieces[0])[4:-3], set[str]()
     for field, literal in zip(pieces[1::2], pieces[2::2], strict=True):
-        text += f"(?P={field})" if field in seen else f"(?P<{field}>.+?)"
+        value = re.escape(known[field]) if known and field in known else ".+?"
+        text += f"(?P={field})" if field in seen else f"(?P<{field}>{value})"
         text += translate(literal)[4:-3]
         seen.add(field)
     return re.compile(f"(?s:{text})", re.IGNORECASE)
@@ -85,15 +85,12 @@ def _walk(
     if not parts:
         yield known, folder
         return
-    pattern = _pattern(parts[0])
+    pattern = _pattern(parts[0], known)
     for entry in entries(folder, root, problems):
         found = pattern.fullmatch(entry.name)
-        if not found or (len(parts) > 1 and not entry.is_dir()):
-            continue
-        fields = found.groupdict()
-        if all(known.get(k, v).casefold() == v.casefold() for k, v in fields.items()):
-            path = Path(entry.path)
-            yield from _walk(path, parts[1:], known | fields, root, problems)
+        if found and (len(parts) == 1 or entry.is_dir()):
+            path, fields = Path(entry.path), found.groupdict() | known
+            yield from _walk(path, parts[1:], fields, root, problems)
 
 
 def _levels(root: Path) -> Iterator[list[Path]]:
@@ -106,7 +103,9 @@ def _levels(root: Path) -> Iterator[list[Path]]:
             level = [Path(e.path) for e in below if e.is_dir()]
 
 
-def find_videos(manifest: Manifest, root: Path) -> tuple[Layout | None, list[Place], list[Problem]]:
+def find_videos(
+    manifest: Manifest, root: Path, owners: Mapping[str, str] | None = None
+) -> tuple[Layout | None, list[Place], list[Problem]]:
     """Find the videos of a copy.
 
     Parameters
@@ -116,6 +115,9 @@ def find_videos(manifest: Manifest, root: Path) -> tuple[Layout | None, list[Pla
     root : Path
         Folder of the database; may lie up to three folders above the place that the manifest
         means, or inside its leading folders.
+    owners : mapping, optional
+        Video (case-folded) to subject, for layouts whose paths tell no subject; other videos are
+        then passed over.
 
     Returns
     -------
@@ -129,7 +131,7 @@ def find_videos(manifest: Manifest, root: Path) -> tuple[Layout | None, list[Pla
     for layout in (manifest.layout, *manifest.variants):
         problems: list[Problem] = []
         for places in _at_any_depth(layout, root, problems):
-            named = _named(places, layout, manifest, root, problems)
+            named = _named(places, layout, manifest, root, owners or {}, problems)
             if any(_holds_frames(place[3], layout) for place in named[:SAMPLED]):
                 return layout, named, problems
     return None, [], problems
@@ -154,13 +156,13 @@ def _at_any_depth(
 
 def _named(
     found: list[tuple[dict[str, str], Path]], layout: Layout, manifest: Manifest, root: Path,
-    problems: list[Problem],
+    owners: Mapping[str, str], problems: list[Problem],
 ) -> list[Place]:  # fmt: skip
     places: dict[tuple[str, str], Place] = {}
     for fields, path in found:
         if not _is_video(path, layout):
             continue
-        subject = manifest.subjects.normal(_subject(fields, layout))
+        subject = manifest.subjects.normal(_subject(fields, layout, owners))
         key = (subject, fields["video"])
         if path.is_symlink() and not inside(path, root):
             problems.append(Problem(str(path), "is a link that leads out of the data root",
@@ -183,12 +185,12 @@ def _holds_frames(path: Path, layout: Layout) -> bool:
         return "two images" in error.what
 
 
-def _subject(fields: dict[str, str], layout: Layout) -> str:
+def _subject(fields: dict[str, str], layout: Layout, owners: Mapping[str, str]) -> str:
     """Subject of a path, or nothing where its name does not read as the layout says."""
     for field, pattern in layout.split.items():
         taken = re.fullmatch(pattern, fields[field], re.IGNORECASE)
         return taken["subject"] if taken else ""
-    return fields["subject"]
+    return fields["subject"] if "subject" in fields else owners.get(fields["video"].casefold(), "")
 
 
 def _is_video(path: Path, layout: Layout) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from mecore.data.find import VIDEOS, entries
+from mecore.data.frames import video_file
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.manifest import parse_manifest
 from mecore.data.records import open_table
@@ -37,7 +38,7 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
     root : Path
         Folder with a table of the columns ``subject, video, onset, offset, emotion`` (and
         ``apex``, ``kind``, ``action_units`` where they are known), and videos: files or folders of
-        images, called like the column ``video``, in a folder for each subject or not.
+        images, called like the column ``video``, in a folder for each subject or all in one.
     name : str
         Short name of the database.
     fps : float, optional
@@ -139,30 +140,30 @@ def _guess_layout(
     root: Path, subjects: list[str], videos: list[str]
 ) -> tuple[dict[str, object], float | None]:
     """Layout of the videos that the table names, and the frame rate that they state."""
-    wanted = {(s.casefold(), v.casefold()) for s, v in zip(subjects, videos, strict=True)}
+    pairs = {(s.casefold(), v.casefold()) for s, v in zip(subjects, videos, strict=True)}
+    names = [v for _, v in pairs]
     seen = []
     for path in _videos(root):
-        for subject, video in sorted(wanted):
-            stem = (path.name if path.is_dir() else path.stem).casefold()
-            if stem == video and path.parent.name.casefold() == subject:
-                above = path.parent.parent.relative_to(root).as_posix()
-                return _layout(path, "" if above == "." else above + "/", "{subject}/{video}")
+        name = (path.name if path.is_dir() else path.stem).casefold()
+        if (path.parent.name.casefold(), name) in pairs:
+            return _layout(path, path.parent.parent.relative_to(root), "{subject}/{video}")
+        if names.count(name) == 1:
+            return _layout(path, path.parent.relative_to(root), "{video}")
         seen.append(path.relative_to(root).as_posix())
     found = ", ".join(seen[:4]) or "none"
-    subject, video = sorted(wanted)[0] if wanted else ("S", "V")
     raise DataError(
-        f"no video lies at {subject}/{video} or any folder above it; videos there: {found}",
-        where=root, todo="put the videos into a folder for each subject, called as in the table",
+        f"no video is called like one of the table, such as {min(names, default='')!r}; videos "
+        f"there: {found}", where=root,
+        todo="call them as in the column `video`, in a folder for each subject if names repeat",
     )  # fmt: skip
 
 
-def _layout(path: Path, above: str, form: str) -> tuple[dict[str, object], float | None]:
+def _layout(path: Path, folder: Path, form: str) -> tuple[dict[str, object], float | None]:
+    above = "" if folder == Path() else f"{folder.as_posix()}/"
     if path.is_dir():
         image, first = _image_name(path)
         name = {"kind": "image_folders", "video": above + form, "image": image}
         return name | {"first_frame": first}, None
-    from mecore.data.frames import video_file
-
     layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{path.suffix}"}
     return layout, video_file(path).fps
 

@@ -68,7 +68,7 @@ def scan_database(
             todo=f"pass the folder that holds {manifest.annotations.file_name}",
         )  # fmt: skip
     reading = read_annotations(manifest, root)
-    layout, places, found = find_videos(manifest, root)
+    layout, places, found = find_videos(manifest, root, _owners(reading))
     if layout is None:
         raise DataError(
             f"no video lies at {manifest.layout.video}; the folder holds {listing(root)}",
@@ -89,6 +89,13 @@ def scan_database(
     videos = pd.DataFrame(rows, columns=VIDEO_COLUMNS)
     samples = _place_samples(manifest, reading, videos, numbers, excluded, problems, notes)
     return Scan(manifest, reading, samples, videos, _once(problems), notes)
+
+
+def _owners(reading: Reading) -> dict[str, str]:
+    """Subject of each video by name, where a name belongs to one subject only."""
+    pairs = reading.samples[["subject", "video"]].drop_duplicates()
+    single = pairs[~pairs.video.str.casefold().duplicated(keep=False)]
+    return dict(zip(single.video.str.casefold(), single.subject, strict=True))
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
@@ -148,7 +155,7 @@ def _place_samples(
             frames = tuple(None if f is pd.NA else int(f) for f in (s.onset, s.apex, s.offset))
             placed = _positions(frames, manifest, lengths[key], numbers.get(key), name)
         except DataError as error:
-            problems.append(Problem(str(reading.path), error.what, error.todo or ""))
+            problems.append(Problem(reading.places[s.Index], error.what, error.todo or ""))
             continue
         moved += placed[1]
         keep.append((s.Index, *key, *placed[0]))

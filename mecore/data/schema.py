@@ -92,11 +92,11 @@ class Layout(_Part):
     """Where videos lie below the data root.
 
     ``video`` is the path of a folder of images, of a video file or of a single image. It holds
-    ``{video}`` and, unless ``split`` takes the subject out of the name, ``{subject}``;
-    ``{emotion}`` may name a folder, ``*`` and ``?`` stand for any text. ``image`` is the name of
-    one frame with ``{frame}``. ``first_frame`` is the number of the first frame on disk; ``any``:
-    the files carry the numbers of the sheet, wherever a clip begins; ``gaps``: so too, and some
-    may be missing.
+    ``{video}`` and ``{subject}``; without the latter, ``split`` takes the subject out of the name
+    of the video, or else the annotations tell it. ``{emotion}`` may name a folder, ``*`` and ``?``
+    stand for any text. ``image`` is the name of one frame with ``{frame}``. ``first_frame`` is the
+    number of the first frame on disk; ``any``: the files carry the numbers of the sheet, wherever a
+    clip begins; ``gaps``: so too, and some may be missing.
     """
 
     name: str = "as delivered"
@@ -109,9 +109,10 @@ class Layout(_Part):
     @model_validator(mode="after")
     def _names_frames(self) -> Layout:
         fields = set(re.findall(r"\{(\w*)\}", self.video))
-        given = fields.union(*(groups_of(p) for p in self.split.values()))
-        if not {"subject", "video"} <= given:
-            raise ValueError("layout.video must hold {subject} and {video}")
+        if any("subject" not in groups_of(p) for p in self.split.values()):
+            raise ValueError("layout.split must have a group (?P<subject>…)")
+        if "video" not in fields:
+            raise ValueError("layout.video must hold {video}")
         if fields - {"subject", "video", "emotion"}:
             raise ValueError("layout.video knows {subject}, {video} and {emotion} only")
         if (self.kind == "image_folders") != (self.image is not None):

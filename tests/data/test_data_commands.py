@@ -171,11 +171,26 @@ def test_a_new_manifest_describes_video_files(tmp_path):
     assert (manifest.length, manifest.classes) == ("long", {"positive": ["happy"]})
 
 
+def test_videos_need_no_folder_for_each_subject(tmp_path):
+    root = tmp_path / "own"
+    (root / "films").mkdir(parents=True)
+    for name in ("one", "two", "unused"):
+        write_video(root / "films" / f"{name}.avi")
+    (root / "t.csv").write_text(HEADER + "anna,One,2,3,4,happy\nbert,two,1,,8,happy\n")
+    manifest = guess_manifest(root, "own")
+    assert manifest.layout.video == "films/{video}.avi"
+    report = check_database(manifest, root)
+    assert report.usable
+    assert report.scan.videos[["subject", "video"]].to_numpy().tolist() == [
+        ["anna", "one"], ["bert", "two"]]  # fmt: skip
+    assert report.scan.samples.video.tolist() == ["one", "two"]
+
+
 def test_a_new_manifest_needs_a_table_videos_and_a_rate(recordings, tmp_path):
     with pytest.raises(OptionError, match=r"frame rate(.|\n)*--fps"):
         guess_manifest(recordings, "x")
     (recordings / "labels.csv").write_text(HEADER + "999,z,1,2,3,anger\n")
-    with pytest.raises(DataError, match=r"no video lies at 999/z(.|\n)*videos there: clips/006/a"):
+    with pytest.raises(DataError, match=r"such as 'z'; videos there: clips/006/a"):
         guess_manifest(recordings, "x", fps=30)
     (recordings / "labels.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match=r"no table with the columns.*tables there: labels\.csv"):

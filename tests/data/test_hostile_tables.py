@@ -65,6 +65,7 @@ def text(own, content, encoding="utf-8"):
     (own.root / "annotations.csv").write_bytes(content.encode(encoding))
 
 
+ABSENT = "row 3: annotates a video that is not on disk: subject 007, video "
 ROWS = {
     # name: a row in place of the second, and what must be said of it
     "text in a frame column": ("007,b,one,4,8,anger", "row 3, column C: onset 'one' is no frame"),
@@ -73,7 +74,7 @@ ROWS = {
     "frame zero": ("007,b,0,4,8,anger", "row 3, column C: onset 0 lies before the first frame"),
     "onset behind offset": ("007,b,9,,2,anger", "row 3, column C: onset 8 after offset 1"),
     "apex outside": ("007,b,1,11,8,anger", "row 3, column D: apex 10 outside its interval 0 to 7"),
-    "offset behind the end": ("007,b,1,4,13,anger", "offset 12 lies behind the video's 12 frames"),
+    "offset behind the end": ("007,b,1,4,13,anger", "row 3: offset 12 lies behind the video's 12"),
     "empty onset": ("007,b,,4,8,anger", "row 3, column C: onset is missing"),
     "empty offset": ("007,b,1,4,,anger", "row 3, column E: offset is missing"),
     "nan offset": ("007,b,1,4,nan,anger", "row 3, column E: offset is missing"),
@@ -89,12 +90,12 @@ ROWS = {
     "unknown emotion": ("007,b,1,4,8,angre", "row 3, column F: unknown emotion 'angre'; did you"),
     "empty emotion": ("007,b,1,4,8,", "row 3, column F: unknown emotion ''"),
     "too few cells": ("007,b,1", "row 3, column E: offset is missing"),
-    "a video that is not there": ("007,c,1,4,8,anger", "not on disk: subject 007, video c"),
-    "path traversal": ("007,../../secret,1,4,8,anger", "not on disk: subject 007, video ../../sec"),
-    "absolute path": ("007,/etc/passwd,1,4,8,anger", "not on disk: subject 007, video /etc/passwd"),
-    "pattern as a name": ("007,*,1,4,8,anger", "not on disk: subject 007, video *"),
-    "zero byte in a name": ("007,b\0,1,4,8,anger", "not on disk: subject 007, video b\0"),
-    "very long name": (f"007,{'b' * 9999},1,4,8,anger", "not on disk: subject 007, video bbb"),
+    "a video that is not there": ("007,c,1,4,8,anger", ABSENT + "c"),
+    "path traversal": ("007,../../secret,1,4,8,anger", ABSENT + "../../sec"),
+    "absolute path": ("007,/etc/passwd,1,4,8,anger", ABSENT + "/etc/passwd"),
+    "pattern as a name": ("007,*,1,4,8,anger", ABSENT + "*"),
+    "zero byte in a name": ("007,b\0,1,4,8,anger", ABSENT + "b\0"),
+    "very long name": (f"007,{'b' * 9999},1,4,8,anger", ABSENT + "bbb"),
 }  # fmt: skip
 
 
