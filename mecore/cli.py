@@ -90,7 +90,8 @@ def analyze(
 @main.command(context_settings={"show_default": True})
 @click.argument("name")
 @click.option("--dataset", default=None, help="Id of a manifest, or the path of your own.")
-@click.option("--data-root", default=None, help="Folder of the data; not needed for the phantom.")
+@click.option("--data-root", default=None, help="Folder of the data; not needed for "
+              "the phantom, nor after `mecore data check`.")  # fmt: skip
 @click.option("--scale", type=click.Choice(["full", "small"]), default=None,
               help="Full, or less data and fewer epochs.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")

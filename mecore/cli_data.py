@@ -68,9 +68,13 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
     then its folder is remembered, and --data-root can be left out from now on.
     """
     from mecore.data.check import check_database, default_workers
+    from mecore.data.composite import known_composites
     from mecore.data.datasets import PHANTOMS, known_root, phantom_root, remember_root
     from mecore.data.manifest import load_manifest
 
+    if name in known_composites():
+        _check_composite(name)
+        return
     manifest = load_manifest(name)
     root = root.expanduser() if root else known_root(manifest.id)
     if root is None and manifest.id in PHANTOMS:
@@ -88,6 +92,23 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
     pictures = report.scan.manifest.layout.kind == "images"
     after = f"data show {name}" if pictures else f"chapter mean --dataset {name}"
     click.echo(f"\nReady. Next: mecore {after}")
+
+
+def _check_composite(name: str) -> None:
+    """Rebuild a composite from copies that were checked before, and print its counts."""
+    from mecore.data.composite import composite_counts, load_composite, read_composite
+    from mecore.data.datasets import known_root
+
+    composite = load_composite(name)
+    roots = {part.dataset: known_root(part.dataset) for part in composite.parts}
+    samples = read_composite(name, {k: root for k, root in roots.items() if root is not None})
+    counts = composite_counts(composite, samples)
+    click.echo(f"{composite.name}\n")
+    click.echo(counts.to_string(index=False))
+    if (counts.expected != counts.found).any():
+        click.echo("\nThese are not the published samples: which editions are the copies of?")
+        sys.exit(1)
+    click.echo("\nReady.")
 
 
 def _bar(places: list[Any]) -> Any:

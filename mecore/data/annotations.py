@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from mecore.data.corrections import correct
-from mecore.data.find import Problem, annotation_file, find_videos
+from mecore.data.find import Problem, annotation_file, find_videos, left_out
 from mecore.data.frames import number_images
 from mecore.data.records import Record, Table, read_join, read_records
 from mecore.data.schema import Annotations, Edition, Manifest
@@ -152,8 +152,11 @@ def _from_folders(
     """One record for each clip, from its first to its last image."""
     layout, places, found = find_videos(manifest, root)
     problems += found
+    excluded = left_out(manifest, layout) if layout else set()
     records = []
     for subject, video, emotion, path in places:
+        if (subject.casefold(), video.casefold()) in excluded:
+            continue
         try:
             numbers = list(number_images(path, layout.image if layout and layout.image else ""))
         except DataError as error:

@@ -260,6 +260,12 @@ def annotation_file(manifest: Manifest, root: Path) -> tuple[Path, Edition]:
     )  # fmt: skip
 
 
+def left_out(manifest: Manifest, layout: Layout) -> set[tuple[str, str]]:
+    """Subject and name, case-folded, of the videos that a manifest excludes."""
+    listed = [e for e in (*manifest.exclude, *layout.exclude) if not e.sample]
+    return {(e.subject.casefold(), e.video.casefold()) for e in listed}
+
+
 def listing(folder: Path) -> str:
     """Name some of what lies in a folder."""
     names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())

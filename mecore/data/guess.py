@@ -13,8 +13,8 @@ from mecore.data.find import VIDEOS, entries
 from mecore.data.frames import video_file
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.manifest import parse_manifest
-from mecore.data.records import open_table
-from mecore.data.schema import REQUIRED, SAMPLE_FIELDS, Manifest
+from mecore.data.records import Table, open_table
+from mecore.data.schema import REQUIRED, SAMPLE_FIELDS, Column, Manifest
 from mecore.data.sheets import is_sheet, read_sheet
 from mecore.errors import DataError, OptionError
 
@@ -55,8 +55,8 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
         raise DataError("no such folder", where=root)
     table = _find_table(root)
     header = [cell.strip() for cell in read_sheet(table)[0]]
-    columns = {f: c for f in SAMPLE_FIELDS for c in header if _plain(c) == f}
-    rows = open_table(table, 0, columns)  # type: ignore[arg-type]
+    columns: dict[str, Column] = {f: c for f in SAMPLE_FIELDS for c in header if _plain(c) == f}
+    rows = open_table(table, 0, columns)
     emotions = _column(rows, "emotion")
     layout, rate = _guess_layout(root, _column(rows, "subject"), _column(rows, "video"))
     if not (fps or rate):
@@ -112,18 +112,18 @@ def _find_table(root: Path) -> Path:
     )  # fmt: skip
 
 
-def _column(table: object, field: str) -> list[str]:
-    position = table.positions[field]  # type: ignore[attr-defined]
-    return [row[position] for row in table.rows if any(row)]  # type: ignore[attr-defined]
+def _column(table: Table, field: str) -> list[str]:
+    position = table.positions[field]
+    return [row[position] for row in table.rows if any(row)]
 
 
-def _length(table: object) -> str:
+def _length(table: Table) -> str:
     pairs = Counter(zip(_column(table, "subject"), _column(table, "video"), strict=True))
     return "short" if all(n == 1 for n in pairs.values()) else "long"
 
 
-def _kinds(table: object) -> dict[str, object]:
-    if "kind" not in table.positions:  # type: ignore[attr-defined]
+def _kinds(table: Table) -> dict[str, object]:
+    if "kind" not in table.positions:
         return {}
     found = sorted({k for k in _column(table, "kind") if k})
     return {"kinds": {k: "macro" if "macro" in k.casefold() else "micro" for k in found}}

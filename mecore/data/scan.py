@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mecore.data.annotations import FRAMES, Reading, read_annotations
-from mecore.data.find import Place, Problem, find_videos, inside, listing
+from mecore.data.find import Place, Problem, find_videos, inside, left_out, listing
 from mecore.data.frames import image_folder, number_images, open_frames
 from mecore.data.images import inspect_image
 from mecore.data.schema import Layout, Manifest
@@ -77,8 +77,10 @@ def scan_database(
         )
     manifest = manifest.model_copy(update={"layout": layout, "variants": []})
     problems, notes = [*reading.problems, *found], list(reading.notes)
-    excluded = {(e.subject, e.video) for e in manifest.exclude if not e.sample}
-    places = [p for p in places if p[:2] not in excluded]
+    excluded = left_out(manifest, layout)
+    gone = [p for p in places if (p[0].casefold(), p[1].casefold()) in excluded]
+    places = [p for p in places if p not in gone]
+    notes += [Problem(str(p[3]), "left out, as the manifest says") for p in gone]
     numbers: dict[tuple[str, str], list[int]] = {}
     rows = []
     for place in progress(places):
@@ -144,7 +146,7 @@ def _place_samples(
     for s in samples.itertuples():
         key = same.get((s.subject.casefold(), s.video.casefold()), (s.subject, s.video))
         name = f"subject {s.subject}, video {s.video}, onset {s.onset} (from 0)"
-        if key in excluded:
+        if (key[0].casefold(), key[1].casefold()) in excluded:
             continue
         try:
             if key not in lengths:

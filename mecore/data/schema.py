@@ -88,6 +88,15 @@ class SubjectIds(_Part):
         return rest if rest else text
 
 
+class Exclusion(_Part):
+    """A video, or one expression of it, that cannot be used, with the reason."""
+
+    subject: str
+    video: str
+    sample: str | None = None
+    reason: str
+
+
 class Layout(_Part):
     """Where videos lie below the data root.
 
@@ -105,6 +114,7 @@ class Layout(_Part):
     image: RelativePath | None = None
     split: dict[Literal["video"], str] = {}
     first_frame: FirstFrame = 1
+    exclude: list[Exclusion] = Field(default=[], description="videos spoilt in this form only")
 
     @model_validator(mode="after")
     def _names_frames(self) -> Layout:
@@ -247,15 +257,6 @@ class Correction(_Part):
     set: dict[str, int | str | None]
     reason: str
     source: str
-
-
-class Exclusion(_Part):
-    """A video, or one expression of it, that cannot be used, with the reason."""
-
-    subject: str
-    video: str
-    sample: str | None = None
-    reason: str
 
 
 class Figures(_Part):

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from mecore.cli import main
 from mecore.data.check import check_database
-from mecore.data.datasets import known_root, open_dataset
+from mecore.data.datasets import known_root, open_dataset, remember_root
 from mecore.data.guess import guess_manifest
 from mecore.data.manifest import known_manifests, parse_manifest
 from mecore.errors import DataError, MecoreError, OptionError
@@ -78,6 +78,19 @@ def test_a_complete_copy_is_ready(tmp_path):
     assert done.output.endswith("Ready. Next: mecore chapter mean --dataset casme2\n")
     listed = mecore("list").output
     assert str(tmp_path) in listed
+
+
+def test_a_composite_is_rebuilt_from_copies_that_were_checked_before(tmp_path):
+    asked = mecore("check", "megc2019")
+    assert asked.exit_code == 1
+    for write in (composite.smic_hs, composite.casme2, composite.samm):
+        (tmp_path / write.__name__).mkdir()
+        write(tmp_path / write.__name__)
+        remember_root(write.__name__, tmp_path / write.__name__)
+    done = mecore("check", "megc2019")
+    assert done.exit_code == 0
+    assert "samples       442    442" in done.output
+    assert done.output.endswith("Ready.\n")
 
 
 def test_many_problems_are_shortened_unless_all_are_asked_for(own):

@@ -31,6 +31,7 @@ def smic_cropped(root):
     """Cropped clips lack an image here and there."""
     clip = root / "SMIC_all_cropped" / "HS" / "s3" / "micro" / "positive" / "s3_po_08"
     frames(clip, "reg_image{n:06d}.bmp", [900, 901, 904, 905])
+    (clip.parents[3] / "s18" / "micro" / "surprise" / "s18_sur_03").mkdir(parents=True)  # empty
     return [Truth("03", "s3_po_08", 900, None, 905, "positive")]
 
 
@@ -89,35 +90,11 @@ SAMM_HEADER = ["Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Fr
                "Offset Frame", "Duration", "Micro", "Action Units", "Estimated Emotion",
                "Objective Classes", "Notes"]  # fmt: skip
 SAMM_ROWS = [
-    [
-        "006",
-        "006_1_2",
-        1,
-        5562,
-        5570,
-        5580,
-        "=SUM(F15-D15)+1",
-        "Micro - 1/2",
-        "4+7",
-        "Anger",
-        3,
-        None,
-    ],
-    [
-        "028",
-        "028_4_1",
-        4,
-        1100,
-        1143,
-        1134,
-        "=1",
-        "Micro - 1/2",
-        "R1 or 2",
-        "Surprise",
-        2,
-        "unsure",
-    ],
-]
+    ["006", "006_1_2", 1, 5562, 5570, 5580, "=SUM(F15-D15)+1", "Micro - 1/2", "4+7", "Anger", 3,
+     None],
+    ["028", "028_4_1", 4, 1100, 1143, 1134, "=1", "Micro - 1/2", "R1 or 2", "Surprise", 2,
+     "unsure"],
+]  # fmt: skip
 
 
 def _samm_sheet(root, preamble):
