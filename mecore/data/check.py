@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from mecore.data.find import Place, Problem
+from mecore.data.find import Problem
 from mecore.data.frames import missing_numbers, number_images, open_frames
 from mecore.data.images import inspect_image
 from mecore.data.scan import Scan, scan_database
 from mecore.data.schema import Expected, Manifest
 from mecore.errors import DataError
 
-Wrap = Callable[[list[Place]], Iterable[Place]]
+Wrap = Callable[[list[Any]], Iterable[Any]]
 SHOWN = 5
 """Images of one folder that are named one by one."""
 
@@ -68,7 +69,7 @@ def check_database(
     workers : int
         Threads that read.
     progress : callable
-        Wraps the list of videos, to show how far it came.
+        Wraps the list of videos, twice, to show how far it came.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def check_database(
     problems, notes = list(scan.problems), list(scan.notes)
     paths = [root / p for p in scan.videos.path]
     with ThreadPoolExecutor(workers) as pool:
-        for found, gaps in pool.map(lambda p: _look_at(scan.manifest, p, deep), paths):
+        looks = pool.map(lambda p: _look_at(scan.manifest, p, deep), paths)
+        for _, (found, gaps) in zip(progress(paths), looks, strict=True):
             problems += found
             notes += gaps
     counts = count(manifest, scan)

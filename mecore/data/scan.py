@@ -16,6 +16,7 @@ from mecore.data.images import inspect_image
 from mecore.data.schema import Layout, Manifest
 from mecore.errors import DataError
 
+Frames = tuple[int | None, ...]
 VIDEO_COLUMNS = ["database", "subject", "video", "path", "n_frames", "fps", "width", "height"]
 
 
@@ -155,7 +156,7 @@ def _place_samples(
                     todo="complete the copy, or exclude the video in the manifest with a reason",
                 )
             frames = tuple(None if f is pd.NA else int(f) for f in (s.onset, s.apex, s.offset))
-            placed = _positions(frames, manifest, lengths[key], numbers.get(key), name)
+            placed = place_frames(frames, manifest, lengths[key], numbers.get(key), name)
         except DataError as error:
             problems.append(Problem(reading.places[s.Index], error.what, error.todo or ""))
             continue
@@ -172,13 +173,36 @@ def _place_samples(
     return table.sort_values(["subject", "video", "onset", "sample"], ignore_index=True)
 
 
-Frames = tuple[int | None, ...]
-
-
-def _positions(
+def place_frames(
     frames: Frames, manifest: Manifest, length: int, numbers: list[int] | None, name: str
 ) -> tuple[Frames, bool]:
-    """Positions of onset, apex and offset in a video, and whether any had to move."""
+    """Find the positions of onset, apex and offset in a video.
+
+    Parameters
+    ----------
+    frames : tuple of int or None
+        Onset, apex (may be unknown) and offset, from 0 in the counting of the sheet.
+    manifest : Manifest
+        Says what the numbers on disk mean, and what may be mended.
+    length : int
+        Frames on disk.
+    numbers : list of int or None
+        Their numbers; None for a video file.
+    name : str
+        Of the expression, for messages.
+
+    Returns
+    -------
+    frames : tuple of int or None
+        From 0, in the video as it lies on disk.
+    moved : bool
+        Whether one of them was missing, and the next that is there was taken.
+
+    Raises
+    ------
+    DataError
+        The expression lies outside the video.
+    """
     todo = "correct it in the manifest under `corrections`, with a reason and a source"
     gaps = manifest.layout.first_frame == "gaps"
     clip = "offset behind the end: last frame" in manifest.annotations.repair
