@@ -160,3 +160,9 @@ def test_corrections_say_what_why_and_whence(name):
         assert correction.set
         assert correction.reason
         assert correction.source
+
+
+def test_the_long_smic_clips_are_the_short_ones_less_the_seven_without_a_row():
+    short, long = (load_manifest(n).expected.classes for n in ("smic_hs", "smic_e_hs"))
+    # s1_ne_02, s3_ne_03, s3_ne_20, s4_ne_05, s4_ne_06; s2_sur_05, s9_sur_02
+    assert {c: short[c] - long[c] for c in short} == {"negative": 5, "positive": 0, "surprise": 2}
