@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import mecore
+from mecore.cli_data import data
 from mecore.errors import MecoreError
 
 _CORES = os.cpu_count() or 1
@@ -41,8 +42,14 @@ def main() -> None:
     A first tour, without any licensed data:
       mecore analyze my-video.mp4 --weights casme2      your own video
       mecore chapter mean --dataset phantom-short       a whole paper on rendered faces
+      mecore data list                                  the databases, and how to read your copy
       mecore book --scale small                         the book of all chapters
     """
+
+
+for _command in data.commands.values():
+    _command.callback = _explained(_command.callback)  # type: ignore[arg-type]
+main.add_command(data)
 
 
 @main.command()
@@ -84,7 +91,8 @@ def analyze(
 @main.command(context_settings={"show_default": True})
 @click.argument("name")
 @click.option("--dataset", default=None, help="Id of a manifest, or the path of your own.")
-@click.option("--data-root", default=None, help="Folder of the data; not needed for the phantom.")
+@click.option("--data-root", default=None, help="Folder of the data; not needed for "
+              "the phantom, nor after `mecore data check`.")  # fmt: skip
 @click.option("--scale", type=click.Choice(["full", "small"]), default=None,
               help="Full, or less data and fewer epochs.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")

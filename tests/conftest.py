@@ -74,6 +74,10 @@ class OwnDatabase:
         """Write annotations and manifest; return the manifest's path."""
         text = HEADER + "\n".join(self.rows) + "\n"
         (self.root / "annotations.csv").write_text(text, encoding="utf-8")
+        return self.manifest_file()
+
+    def manifest_file(self):
+        """Write the manifest alone; return its path."""
         path = self.root.parent / "own.yaml"
         path.write_text(yaml.safe_dump(self.manifest), encoding="utf-8")
         return path

@@ -8,24 +8,95 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mecore.data.manifest import Annotations, Correction, Manifest
-from mecore.data.sheets import Row, read_sheet
+from mecore.data.corrections import correct
+from mecore.data.find import Problem, annotation_file, find_videos, left_out
+from mecore.data.frames import number_images
+from mecore.data.records import Record, Table, read_join, read_records
+from mecore.data.schema import Annotations, Edition, Manifest
 from mecore.errors import DataError, nearest
 
 COLUMNS = ["database", "subject", "video", "sample", "kind", "onset", "apex", "offset", "emotion",
            "action_units", "fps"]  # fmt: skip
 FRAMES = ("onset", "apex", "offset")
-Record = dict[str, Any]
+_CORRECT = "correct it in the manifest under `corrections`, with a reason and a source"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an annotation file holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file; the data root where there is none.
+    edition : Edition
+        Which edition of the file it is.
+    samples : DataFrame
+        One row per expression, columns `COLUMNS`; frames as nullable integers.
+    places : list of str
+        File, sheet and row of each of them.
+    corrections : DataFrame
+        One row per correction of the manifest: what it sets and why, ``applied``, ``status``.
+    rows : DataFrame
+        Emotion and kind of each row of the sheet; a further interval of a row does not count.
+    problems : list of Problem
+        Rows that were refused.
+    notes : list of Problem
+        What was done by a rule of the manifest.
+    """
+
+    path: Path
+    edition: Edition
+    samples: pd.DataFrame
+    places: list[str]
+    corrections: pd.DataFrame
+    rows: pd.DataFrame
+    problems: list[Problem]
+    notes: list[Problem]
+
+
+def refuse(problems: list[Problem], name: str) -> None:
+    """Raise the first problem of a database, with the number of the others.
+
+    Raises
+    ------
+    DataError
+        If there is any.
+    """
+    if problems:
+        first, rest = problems[0], len(problems) - 1
+        more = f"\n  There are {rest} more: mecore data check {name} --root DIR lists them all"
+        raise DataError(
+            first.what, where=first.where, todo=(first.todo or "correct it") + more * (rest > 0)
+        )
 
 
 def read_samples(manifest: Manifest, root: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read every annotated expression of a database.
+    """Read every annotated expression of a database, or refuse it.
+
+    Returns
+    -------
+    samples, corrections : DataFrame
+        See `Reading`.
+
+    Raises
+    ------
+    DataError
+        See `read_annotations`; any row that is refused.
+    """
+    reading = read_annotations(manifest, root)
+    refuse(reading.problems, manifest.id)
+    return reading.samples, reading.corrections
+
+
+def read_annotations(manifest: Manifest, root: Path) -> Reading:
+    """Read every annotated expression of a database, and list what is wrong with it.
 
     Parameters
     ----------
@@ -34,155 +105,220 @@ def read_samples(manifest: Manifest, root: Path) -> tuple[pd.DataFrame, pd.DataF
     root : Path
         Folder of the database.
 
-    Returns
-    -------
-    samples : DataFrame
-        One row per expression, columns `COLUMNS`; frames as nullable integers.
-    corrections : DataFrame
-        One row per correction of the manifest: subject, video, set, reason, source, applied.
-
     Raises
     ------
     DataError
-        File, sheet or column not found; a cell that is no frame number; onset after offset; apex
-        outside the interval; unknown emotion or kind; a code without a naming rule.
+        File, sheet or column not found, or a file that is no spreadsheet.
     """
-    path = root / manifest.annotations.file
-    records = [r for r in _records(manifest.annotations, path) if _is_row(r)]
-    applied = [_apply(c, records) for c in manifest.corrections]
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    if manifest.annotations.file is None:
+        path, edition = root, Edition(name="", edition="no table: the folders say it all")
+        table, records = _from_folders(manifest, root, problems)
+    else:
+        path, edition = annotation_file(manifest, root)
+        table, records = read_records(manifest, path, problems)
+    joined = (
+        read_join(manifest.annotations.join, manifest, root) if manifest.annotations.join else None
+    )
+    status = correct(manifest.corrections, records, joined[1] if joined else [])
+    _join(manifest, records, joined, root, notes)
+    done: list[Record] = []
     for record in records:
-        _complete(record, manifest, path)
-    _number_samples(records)
-    samples = pd.DataFrame(records, columns=COLUMNS).astype(
+        try:
+            done += _complete(record, manifest, table, notes)
+        except DataError as error:
+            problems.append(Problem(str(error.where), error.what, error.todo or ""))
+    done = _without_repeats(done, table, notes)
+    _number_samples(done)
+    excluded = {(e.subject, e.video, e.sample) for e in manifest.exclude if e.sample}
+    done = [r for r in done if (r["subject"], r["video"], r["sample"]) not in excluded]
+    report = [
+        c.model_dump() | {"applied": s == "applied", "status": s}
+        for c, s in zip(manifest.corrections, status, strict=True)
+    ]
+    rows = pd.DataFrame([r for r in done if not r["extra"]], columns=["emotion", "kind"])
+    done.sort(key=lambda r: (r["subject"], r["video"], r["onset"], r["sample"]))
+    samples = pd.DataFrame(done, columns=COLUMNS).astype(
         dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}
     )
-    samples = samples.sort_values(["subject", "video", "onset", "sample"], ignore_index=True)
-    report = [
-        c.model_dump() | {"applied": n > 0}
-        for c, n in zip(manifest.corrections, applied, strict=True)
-    ]
-    return samples, pd.DataFrame(report)
+    places = [table.at(r) for r in done]
+    return Reading(path, edition, samples, places, pd.DataFrame(report), rows, problems, notes)
 
 
-def _records(sheet: Annotations, path: Path) -> Iterator[Record]:
-    """Rows of the sheet as field -> text, with the row number under ``row``."""
-    rows = read_sheet(path, sheet.sheet)
-    start = 0 if sheet.header is None else sheet.header + 1
-    header = [] if sheet.header is None else rows[sheet.header] if sheet.header < len(rows) else []
-    positions = {f: _position(c, header, path) for f, c in sheet.columns.items()}
-    lookups = [(k.column, _naming_rule(sheet, i, path)) for i, k in enumerate(sheet.lookups)]
-    for number, row in enumerate(rows[start:], start + 1):
-        record: Record = {f: row[p] for f, p in positions.items()} | {"row": number}
-        if _is_row(record):
-            _take_apart(record, sheet, path)
-            for column, rule in lookups:
-                record[column] = _translate(record[column], rule, column, f"{path}, row {number}")
-            yield record
+def _from_folders(
+    manifest: Manifest, root: Path, problems: list[Problem]
+) -> tuple[Table, list[Record]]:
+    """One record for each clip, from its first to its last image."""
+    layout, places, found = find_videos(manifest, root)
+    problems += found
+    excluded = left_out(manifest, layout) if layout else set()
+    records = []
+    for subject, video, emotion, path in places:
+        if (subject.casefold(), video.casefold()) in excluded:
+            continue
+        try:
+            numbers = list(number_images(path, layout.image if layout and layout.image else ""))
+        except DataError as error:
+            problems.append(Problem(str(error.where), error.what, error.todo or ""))
+            continue
+        records.append({
+            "subject": subject, "video": video, "emotion": emotion, "onset": str(numbers[0]),
+            "offset": str(numbers[-1]), "row": path.relative_to(root).as_posix(),
+            "further": [], "bounds": ("", ""),
+        })  # fmt: skip
+    return Table(str(root), [], 0, [], {}), records
 
 
-def _position(column: int | str, header: Row, path: Path) -> int:
-    if isinstance(column, int):
-        return column
-    names = {name.casefold(): i for i, name in reversed(list(enumerate(header)))}
-    if column.casefold() not in names:
-        raise DataError(
-            f"no column {column!r}; {nearest(column, [n for n in header if n])}", where=path,
-            todo="is it another edition of the file? Its columns are named in the manifest",
-        )  # fmt: skip
-    return names[column.casefold()]
+def _join(
+    manifest: Manifest, records: list[Record], joined: tuple[Table, list[Record]] | None,
+    root: Path, notes: list[Problem],
+) -> None:  # fmt: skip
+    join = manifest.annotations.join
+    if join is None:
+        return
+    if joined is None:
+        fields = ", ".join(sorted(set(join.columns) - set(join.by)))
+        notes.append(Problem(str(root), f"{fields} unknown: {join.file} is not there",
+                             "put that table below the data root"))  # fmt: skip
+        return
+    table, others = joined
 
+    def key(record: Record) -> tuple[str, ...]:
+        return tuple(record[f].casefold() for f in join.by)
 
-def _is_row(record: Record) -> bool:
-    """A row without a subject is a blank or a note below the table."""
-    return bool(record.get("subject"))
-
-
-def _take_apart(record: Record, sheet: Annotations, path: Path) -> None:
-    for field, pattern in sheet.split.items():
-        found = re.fullmatch(pattern, record[field])
-        if not found:
-            raise DataError(
-                f"{field} {record[field]!r} does not read like {pattern!r}",
-                where=f"{path}, row {record['row']}",
-            )
-        record.update(found.groupdict())
-
-
-def _naming_rule(sheet: Annotations, number: int, path: Path) -> dict[str, str]:
-    rule = sheet.lookups[number]
-    rows = read_sheet(path, rule.sheet)
-    header = [] if rule.header is None else rows[rule.header]
-    rows = rows if rule.header is None else rows[rule.header + 1 :]
-    key, value = (_position(c, header, path) for c in (rule.key, rule.value))
-    return {row[key]: row[value] for row in rows if row[key]}
-
-
-def _translate(code: str, rule: dict[str, str], column: str, where: str) -> str:
-    if code not in rule:
-        raise DataError(f"{column} {code!r} has no naming rule; {nearest(code, rule)}", where=where)
-    return rule[code]
-
-
-def _apply(correction: Correction, records: list[Record]) -> int:
-    """Apply a correction to the rows it names; return how many there were."""
-    hits = 0
+    found = {key(other): other for other in others}
     for record in records:
-        same = (record["subject"], record["video"]) == (correction.subject, correction.video)
-        if same and (correction.onset is None or record["onset"] == str(correction.onset)):
-            record.update({f: "" if v is None else str(v) for f, v in correction.set.items()})
-            hits += 1
-    return hits
+        other = found.pop(key(record), None)
+        if other is not None:
+            record.update({f: other[f] for f in join.columns if f not in join.by})
+    if found:
+        first = next(iter(found.values()))
+        notes.append(Problem(table.at(first), f"{len(found)} rows belong to no row of the "
+                             f"annotations, the first: {', '.join(key(first))}"))  # fmt: skip
 
 
-def _complete(record: Record, manifest: Manifest, path: Path) -> None:
-    """Turn the text of one row into a row of the samples table, or say what is wrong with it."""
-    sheet, where = manifest.annotations, f"{path}, row {record['row']}"
-    for field in FRAMES:
-        record[field] = _frame(record.get(field, ""), field, sheet, where)
-    _check_order(record, where)
-    record["emotion"] = _known(
-        record["emotion"].strip().lower(), "emotion",
-        [*manifest.class_of, *manifest.other_emotions], where,
-    )  # fmt: skip
-    kind = record.get("kind", "micro")
-    record["kind"] = _known(kind, "kind", sheet.kinds, where) if sheet.kinds else "micro"
-    record["kind"] = sheet.kinds.get(kind, record["kind"])
-    record["database"], record["fps"] = manifest.id, manifest.fps
+def _complete(
+    record: Record, manifest: Manifest, table: Table, notes: list[Problem]
+) -> list[Record]:
+    """Turn the text of one row into rows of the samples table, or say what is wrong with it."""
+    sheet = manifest.annotations
+    record = dict(record)
+    for field, other in sheet.fallback.items():
+        if _is_missing(record.get(field, ""), field, sheet):
+            record[field] = record.get(other, "")
+            notes.append(Problem(table.at(record, field), f"{field} unknown; taken as the {other}"))
+    if "onset unknown: leave out" in sheet.repair and _is_missing(record["onset"], "onset", sheet):
+        notes.append(Problem(table.at(record, "onset"), "onset unknown; left out"))
+        return []
+    record |= {f: _frame(record, f, sheet, table) for f in FRAMES}
+    _check_order(record, sheet, table, notes)
+    emotion = record["emotion"].strip().lower()
+    if not manifest.knows(emotion):
+        raise _unknown("emotion", emotion, [*manifest.class_of, *manifest.other_emotions],
+                       table.at(record, "emotion"))  # fmt: skip
+    record["emotion"] = emotion
+    record["kind"] = _kind(record, sheet, table)
+    record["database"], record["fps"], record["extra"] = manifest.id, manifest.fps, False
     units = record.get("action_units", "")
     record["action_units"] = "" if units in sheet.missing else units
+    return [record, *_further(record, sheet, table, notes)]
 
 
-def _frame(text: str, field: str, sheet: Annotations, where: str) -> int | Any:
-    if text in sheet.missing:
+def _kind(record: Record, sheet: Annotations, table: Table) -> str:
+    kind = record.get("kind", "micro")
+    if not sheet.kinds or "kind" not in record:
+        return kind if kind in ("micro", "macro") else "micro"
+    known = {name.casefold(): value for name, value in sheet.kinds.items()}
+    if kind.casefold() not in known:
+        raise _unknown("kind", kind, sheet.kinds, table.at(record, "kind"))
+    return known[kind.casefold()]
+
+
+def _further(
+    record: Record, sheet: Annotations, table: Table, notes: list[Problem]
+) -> list[Record]:
+    """Second and third expressions of a row: within its bounds, and not told twice."""
+    told = {(record["onset"], record["offset"])}
+    low, high = (int(t) - sheet.first_frame if t.isdigit() else None for t in record["bounds"])
+    extra = []
+    for number, (first, last) in enumerate(record["further"], 2):
+        if first in sheet.missing and last in sheet.missing:
+            continue
+        texts = {"onset": first, "offset": last, "row": record["row"]}
+        try:
+            onset, offset = (_frame(texts, f, sheet, table) for f in ("onset", "offset"))
+        except DataError:
+            onset, offset = 0, -1
+        beyond = (low is not None and onset < low) or (high is not None and offset > high)
+        if onset > offset or beyond or (onset, offset) in told:
+            notes.append(Problem(table.at(record), f"interval {number} ({first} to {last}) lies "
+                                 "outside its clip, or repeats another; left out"))  # fmt: skip
+            continue
+        told.add((onset, offset))
+        extra.append(record | {"onset": onset, "apex": pd.NA, "offset": offset, "extra": True})
+    return extra
+
+
+def _is_missing(text: str, field: str, sheet: Annotations) -> bool:
+    marks = (*sheet.missing, *sheet.missing_in.get(field, []))
+    return text in marks or text.casefold() in ("nan", "<na>")
+
+
+def _frame(record: Record, field: str, sheet: Annotations, table: Table) -> int | Any:
+    text = record.get(field, "")
+    if _is_missing(text, field, sheet):
         if field == "apex":
             return pd.NA
-        raise DataError(f"{field} is missing ({text!r})", where=where)
-    if not re.fullmatch(r"\d+(\.0+)?", text):
-        raise DataError(f"{field} {text!r} is no frame number", where=where)
+        raise DataError(f"{field} is missing ({text!r})", where=table.at(record, field),
+                        todo="fill the cell; a formula needs its stored value")  # fmt: skip
+    if "fractions: round" in sheet.repair and re.fullmatch(r"[0-9]{1,9}\.[0-9]+", text):
+        text = str(round(float(text)))
+    if re.fullmatch(r"-[0-9]+(\.0+)?", text):
+        raise DataError(f"{field} {text} is negative", where=table.at(record, field), todo=_CORRECT)
+    if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text):
+        raise DataError(f"{field} {text[:40]!r} is no frame number", where=table.at(record, field))
     number = int(float(text)) - sheet.first_frame
     if number < 0:
-        raise DataError(f"{field} {text} lies before the first frame", where=where)
+        raise DataError(f"{field} {text} lies before the first frame",
+                        where=table.at(record, field), todo=_CORRECT)  # fmt: skip
     return number
 
 
-def _check_order(record: Record, where: str) -> None:
+def _check_order(record: Record, sheet: Annotations, table: Table, notes: list[Problem]) -> None:
     onset, apex, offset = (record[f] for f in FRAMES)
-    todo = "correct it in the manifest under `corrections`, with a reason and a source"
     if onset > offset:
-        raise DataError(f"onset {onset} after offset {offset} (from 0)", where=where, todo=todo)
-    if apex is not pd.NA and not onset <= apex <= offset:
-        raise DataError(
-            f"apex {apex} outside its interval {onset} to {offset} (from 0)", where=where, todo=todo
-        )
+        raise DataError(f"onset {onset} after offset {offset} (from 0)",
+                        where=table.at(record, "onset"), todo=_CORRECT)  # fmt: skip
+    if apex is pd.NA or onset <= apex <= offset:
+        return
+    what = f"apex {apex} outside its interval {onset} to {offset} (from 0)"
+    if "apex outside: unknown" not in sheet.repair:
+        raise DataError(what, where=table.at(record, "apex"), todo=_CORRECT)
+    record["apex"] = pd.NA
+    notes.append(Problem(table.at(record, "apex"), f"{what}; taken as unknown"))
 
 
-def _known(value: str, what: str, known: Any, where: str) -> str:
-    if value not in known:
-        raise DataError(
-            f"unknown {what} {value!r}; {nearest(value, known)}", where=where,
-            todo="if it is right, add it to the manifest's classes or other_emotions",
-        )  # fmt: skip
-    return value
+def _unknown(what: str, value: str, known: Any, where: str) -> DataError:
+    return DataError(
+        f"unknown {what} {value!r}; {nearest(value, known)}", where=where,
+        todo="if it is right, add it to the manifest's classes or other_emotions",
+    )  # fmt: skip
+
+
+def _without_repeats(records: list[Record], table: Table, notes: list[Problem]) -> list[Record]:
+    """Drop rows that say the very same as an earlier one."""
+    seen: dict[str, Record] = {}
+    kept = []
+    for record in records:
+        key = repr([str(record.get(f)) for f in (*COLUMNS, "extra")])
+        if key in seen:
+            row = seen[key]["row"]
+            notes.append(Problem(table.at(record), f"says the same as row {row}; counted once"))
+        else:
+            kept.append(record)
+            seen[key] = record
+    return kept
 
 
 def _number_samples(records: list[Record]) -> None:
@@ -191,4 +327,5 @@ def _number_samples(records: list[Record]) -> None:
     for record in records:
         key = (record["subject"], record["video"])
         seen[key] += 1
-        record.setdefault("sample", str(seen[key]))
+        if "sample" not in record or record["extra"]:
+            record["sample"] = str(seen[key])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+from mecore.data import external
 from mecore.data.database import Database, open_database
-from mecore.data.files import digest, source_digest
+from mecore.data.files import digest, source_digest, write_json
 from mecore.data.manifest import load_manifest
 from mecore.data.phantom import LONG, SHORT, PhantomSpec, write_phantom
 from mecore.data.places import data_home
@@ -47,6 +49,31 @@ def phantom_root(
     return root
 
 
+def known_root(name: str) -> Path | None:
+    """Return the folder of a database that was remembered, or of fetched public features."""
+    if name in external.registry():
+        return external.set_folder(name)
+    given = _remembered().get(name)
+    return Path(given) if given else None
+
+
+def remember_root(name: str, root: Path) -> None:
+    """Remember the folder of a database for later commands."""
+    write_json(_roots_file(), _remembered() | {name: str(root.resolve())})
+
+
+def _roots_file() -> Path:
+    return data_home() / "databases.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_roots_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
 def open_dataset(
     dataset: str,
     data_root: str = "",
@@ -62,8 +89,8 @@ def open_dataset(
     dataset : str
         Id of a manifest of the study, or path of one's own.
     data_root : str
-        Folder of the data; may be empty for the phantom, which is then rendered where
-        `mecore.data.places.data_home` says.
+        Folder of the data. Where it is empty: the folder that `remember_root` knows; the phantom
+        is rendered where `mecore.data.places.data_home` says.
     scale : {"full", "small"}
         Size of the phantom; other databases are always taken whole.
     workers, progress
@@ -75,12 +102,14 @@ def open_dataset(
         See `mecore.data.database.open_database`.
     """
     manifest = load_manifest(dataset)
-    if data_root:
-        return open_database(manifest, Path(data_root).expanduser())
+    given = Path(data_root).expanduser() if data_root else known_root(manifest.id)
+    if given is not None:
+        return open_database(manifest, given)
     if manifest.id not in PHANTOMS:
         raise DataError(
             f"{manifest.name} is licensed: say where your copy lies", where=dataset,
-            todo=f"--data-root /path/to/{manifest.id} (the folder of {manifest.annotations.file})",
+            todo=f"mecore data check {manifest.id} --root DIR, which remembers the folder; or "
+            f"--data-root DIR (the folder of {manifest.annotations.file_name})",
         )  # fmt: skip
     root = phantom_root(manifest.id, scale, workers=workers, progress=progress)
     return open_database(manifest, root)

@@ -8,11 +8,18 @@ like a fetched one.
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
 
 import pooch
 import yaml
+from tqdm import tqdm
 
 from mecore.data.files import file_sha256
 from mecore.data.places import cache_home, external_folder
@@ -96,20 +103,69 @@ def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = Fal
     """
     hashes, about = file_set(name), registry()[name]
     box = pooch.create(
-        path=cache_home() / "external" / name, base_url=about["address"], registry=hashes
-    )
+        path=cache_home() / "external" / name, base_url=about["address"], registry=hashes,
+        urls={path: about["address"] + _remote(path, about) for path in hashes},
+    )  # fmt: skip
     fetched = []
-    for path in paths or hashes:
+    for path in tqdm(list(paths or hashes), unit="file", disable=not progress, file=sys.stderr):
         try:
             fetched.append(locate(name, path))
         except ExternalFileError:
-            fetched.append(_download(box, path, about, progress))
+            fetched.append(_download(box, path, about))
     return fetched
 
 
-def _download(box: pooch.Pooch, path: str, about: dict[str, str], progress: bool) -> Path:
+def set_folder(name: str) -> Path | None:
+    """Return the folder of a set that lies on this machine, in whole or in part."""
+    places = [cache_home() / "external" / name]
+    if external_folder() is not None:
+        places.insert(0, external_folder() / registry()[name]["folder"])  # type: ignore[operator]
+    return next((p for p in places if p.is_dir()), None)
+
+
+def _remote(path: str, about: dict[str, str]) -> str:
+    """Name of a file at its owner, which may differ from the one it gets here."""
+    file = PurePosixPath(path)
+    return quote(about.get(f"remote {file.suffix}", "{path}").format(path=path, stem=file.stem))
+
+
+class _Resuming:
+    """A downloader for pooch that goes on where an interrupted one stopped.
+
+    Parameters
+    ----------
+    path : Path
+        Place of the whole file; the part that has come lies beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.part = path.with_name(path.name + ".part")
+
+    def __call__(self, url: str, output: Any, _: pooch.Pooch) -> None:
+        self.part.parent.mkdir(parents=True, exist_ok=True)
+        have = self.part.stat().st_size if self.part.is_file() else 0
+        asked = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            with urllib.request.urlopen(asked, timeout=30) as answer:
+                more = answer.status == 206
+                with self.part.open("ab" if more else "wb") as handle:
+                    shutil.copyfileobj(answer, handle)
+                promised = answer.headers.get("Content-Length")
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not have:
+                raise
+            self.part.unlink()  # the part is of another file, or nothing is left to send
+            return self(url, output, _)
+        sent = self.part.stat().st_size - (have if more else 0)
+        if promised and sent < int(promised):
+            raise ExternalFileError(f"the connection broke after {self.part.stat().st_size} bytes")
+        # What is whole leaves no part behind: with a wrong hash it must not be built upon.
+        self.part.replace(output)
+
+
+def _download(box: pooch.Pooch, path: str, about: dict[str, str]) -> Path:
     try:
-        return Path(box.fetch(path, progressbar=progress))
+        return Path(box.fetch(path, downloader=_Resuming(Path(box.path) / path)))
     except Exception as error:
         raise ExternalFileError(
             f"{about['title']} could not be fetched: {error}",

@@ -5,20 +5,23 @@ A source never holds a video in memory. Frames are (H, W, 3) uint8 RGB, indexed 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.data.images import ENDINGS, image_size, too_large
 from mecore.errors import DataError
 
 Image = NDArray[np.uint8]
-_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
+FirstFrame = int | Literal["any", "gaps"]
 
 
 class FrameSource(Protocol):
@@ -81,7 +84,11 @@ class ImageFolder:
         """Return one frame, see `FrameSource.read`."""
         _check_index(index, len(self), self.path)
         # imdecode, because imread fails on paths with letters outside the system's code page.
-        raw = np.fromfile(self.paths[index], np.uint8)
+        large = too_large(self.paths[index].stat().st_size, None)
+        raw = np.fromfile(self.paths[index], np.uint8) if not large else np.empty(0, np.uint8)
+        large = large or too_large(raw.size, image_size(raw.tobytes()))
+        if large:
+            raise DataError(f"frame {index} {large}", where=self.paths[index])
         frame = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
         if frame is None:
             raise DataError(
@@ -92,7 +99,47 @@ class ImageFolder:
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def image_folder(folder: Path, pattern: str, fps: float, first_frame: int = 1) -> ImageFolder:
+def number_images(folder: Path, pattern: str) -> dict[int, Path]:
+    """Return the images of a folder by the number in their name, in order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of one video.
+    pattern : str
+        See `image_folder`.
+
+    Raises
+    ------
+    DataError
+        No folder, one that cannot be read, no image of that name, or two of the same number.
+    """
+    if not folder.is_dir():
+        raise DataError("folder of frames not found", where=folder)
+    stem = re.escape(pattern.rpartition(".")[0]).replace(r"\{frame\}", r"0*(\d+)")
+    name = re.compile(stem.replace(r"\*", r"(?:.*\D)?") + r"\.(\w+)", re.IGNORECASE)
+    numbered: dict[int, Path] = {}
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise DataError(f"folder cannot be read: {error.strerror}", where=folder) from error
+    for path in names:
+        found = name.fullmatch(path)
+        if found and f".{found[2].lower()}" in ENDINGS and not path.startswith("."):
+            number = int(found[1])
+            if number in numbered:
+                raise DataError(
+                    f"two images are number {number}: {numbered[number].name}, {path}", where=folder
+                )
+            numbered[number] = folder / path
+    if not numbered:
+        raise DataError(f"no image is called like {pattern!r}", where=folder)
+    return dict(sorted(numbered.items()))
+
+
+def image_folder(
+    folder: Path, pattern: str, fps: float, first_frame: FirstFrame = 1
+) -> ImageFolder:
     """Open a folder of numbered images.
 
     Parameters
@@ -100,41 +147,46 @@ def image_folder(folder: Path, pattern: str, fps: float, first_frame: int = 1) -
     folder : Path
         Folder of one video.
     pattern : str
-        Name of a frame with ``{frame}`` for its number; the ending may be that of any image
-        format, zero padding may be of any width.
+        Name of a frame with ``{frame}`` for its number, and ``*`` for any text before it; the
+        ending may be that of any image format, zero padding may be of any width.
     fps : float
         Frames per second.
-    first_frame : int
-        Number of the first frame on disk.
+    first_frame : int, "any" or "gaps"
+        Number of the first frame on disk; ``"any"``: whichever comes first, none missing in
+        between; ``"gaps"``: the images that are there, one after the other.
 
     Raises
     ------
     DataError
-        No folder, no image of that name, a number missing in between, or another first number.
+        See `number_images`; a number missing in between, or another first number.
     """
-    if not folder.is_dir():
-        raise DataError("folder of frames not found", where=folder)
-    stem = re.escape(Path(pattern).stem).replace(r"\{frame\}", r"0*(\d+)")
-    numbered: dict[int, Path] = {}
-    for path in folder.iterdir():
-        found = re.fullmatch(stem, path.stem, re.IGNORECASE)
-        if found and path.suffix.lower() in _ENDINGS:
-            numbered[int(found[1])] = path
-    if not numbered:
-        raise DataError(f"no image is called like {pattern!r}", where=folder)
-    _check_numbers(sorted(numbered), first_frame, folder)
-    return ImageFolder(folder, tuple(numbered[n] for n in sorted(numbered)), fps)
+    numbered = number_images(folder, pattern)
+    _check_numbers(list(numbered), first_frame, folder)
+    return ImageFolder(folder, tuple(numbered.values()), fps)
 
 
-def _check_numbers(numbers: list[int], first: int, folder: Path) -> None:
-    if numbers[0] != first:
+def _check_numbers(numbers: list[int], first: FirstFrame, folder: Path) -> None:
+    if isinstance(first, int) and numbers[0] != first:
         raise DataError(
             f"the first image is number {numbers[0]}, the manifest says {first}", where=folder
         )
-    missing = sorted(set(range(first, numbers[-1])) - set(numbers))
-    if missing:
+    missing = missing_numbers(numbers)
+    if missing and first != "gaps":
         some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
         raise DataError(f"{len(missing)} images are missing: {some}", where=folder)
+
+
+def missing_numbers(numbers: list[int]) -> list[int]:
+    """Return the numbers that are missing between the first and the last of a sorted list.
+
+    Examples
+    --------
+    >>> missing_numbers([3, 4, 7])
+    [5, 6]
+    """
+    gaps = pairwise(numbers)
+    # A stray number in the billions must not be counted up to.
+    return [n for a, b in gaps for n in range(a + 1, min(b, a + 100_001))]
 
 
 @dataclass(frozen=True)
@@ -221,10 +273,14 @@ def video_file(path: Path, fps: float | None = None) -> VideoFile:
 
 
 def open_frames(
-    path: Path, fps: float, image: str | None = None, first_frame: int = 1
+    path: Path, fps: float, image: str | None = None, first_frame: FirstFrame = 1
 ) -> FrameSource:
-    """Open a video: a folder of images called like ``image``, or a video file where it is None."""
-    return video_file(path, fps) if image is None else image_folder(path, image, fps, first_frame)
+    """Open a video: a folder of images called like ``image``, a video file, or a single image."""
+    if image is not None:
+        return image_folder(path, image, fps, first_frame)
+    if path.suffix.lower() in ENDINGS:
+        return ImageFolder(path, (path,), fps)
+    return video_file(path, fps)
 
 
 def _open(path: Path) -> cv2.VideoCapture:

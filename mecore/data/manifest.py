@@ -8,200 +8,27 @@ right name.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
-from mecore.data.files import digest
 from mecore.data.places import shared_folder
+from mecore.data.schema import (
+    Annotations,
+    Confidence,
+    Correction,
+    Edition,
+    Exclusion,
+    Layout,
+    Manifest,
+)
 from mecore.errors import ManifestError, nearest
 
-SAMPLE_FIELDS = ("subject", "video", "sample", "kind", "onset", "apex", "offset", "emotion",
-                 "action_units")  # fmt: skip
-
-
-def _inside(path: str) -> str:
-    """Refuse a relative path that could leave the data root."""
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path:
-        raise ValueError(f"{path!r} leaves the data root; use a relative path without '..'")
-    return path
-
-
-RelativePath = Annotated[str, AfterValidator(_inside)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Licence(_Part):
-    """Terms of a database and where to ask for it."""
-
-    name: str
-    terms: str = ""
-    request: str = ""
-
-
-class Expected(_Part):
-    """Counts that a complete copy shows, each with its source."""
-
-    subjects: int | None = None
-    videos: int | None = None
-    samples: int | None = None
-    classes: dict[str, int] = {}
-    source: str = ""
-
-
-class Layout(_Part):
-    """Where videos lie below the data root.
-
-    ``video`` is the path of a folder of images or of a video file, with the fields
-    ``{subject}`` and ``{video}`` in braces; ``image`` is the name of one frame with ``{frame}``.
-    ``first_frame`` is the number that the database gives to the first frame of a video.
-    """
-
-    kind: Literal["image_folders", "video_files"]
-    video: RelativePath
-    image: RelativePath | None = None
-    first_frame: int = 1
-
-    @model_validator(mode="after")
-    def _names_frames(self) -> Layout:
-        if "{subject}" not in self.video or "{video}" not in self.video:
-            raise ValueError("layout.video must hold {subject} and {video}")
-        if (self.kind == "image_folders") != (self.image is not None):
-            raise ValueError("layout.image belongs to image_folders, and only to them")
-        if self.image is not None and "{frame}" not in self.image:
-            raise ValueError("layout.image must hold {frame}")
-        return self
-
-
-class Lookup(_Part):
-    """A naming rule: a sheet that translates the codes of one column into the names on disk."""
-
-    column: Literal["subject", "video", "emotion"]
-    sheet: int | str
-    key: int | str
-    value: int | str
-    header: int | None = None
-
-
-class Annotations(_Part):
-    """The annotation sheet: which file, which columns, which marks.
-
-    ``columns`` maps the fields of the samples table to column names, or to 0-based positions
-    where a sheet has no header. ``split`` takes one cell apart by a regular expression whose
-    named groups are fields. ``first_frame`` is the number the sheet gives to the first frame.
-    """
-
-    file: RelativePath
-    sheet: int | str = 0
-    header: int | None = 0
-    columns: dict[str, int | str]
-    split: dict[str, str] = {}
-    lookups: list[Lookup] = []
-    missing: list[str] = ["", "/", "?"]
-    kinds: dict[str, Literal["micro", "macro"]] = {}
-    first_frame: int = 1
-
-    @model_validator(mode="after")
-    def _known_fields(self) -> Annotations:
-        given = set(self.columns)
-        for field, pattern in self.split.items():
-            given |= set(re.compile(pattern).groupindex) | {field}
-        for name in given - {*SAMPLE_FIELDS, "code"}:
-            raise ValueError(f"columns: {name!r} is no field; {nearest(name, SAMPLE_FIELDS)}")
-        lacking = {"subject", "video", "onset", "offset", "emotion"} - given
-        if lacking:
-            raise ValueError(f"columns: {', '.join(sorted(lacking))} missing")
-        if self.header is None and any(isinstance(c, str) for c in self.columns.values()):
-            raise ValueError("columns: without a header they are given by position (0, 1, …)")
-        return self
-
-
-class Correction(_Part):
-    """A known error of the annotation sheet, keyed by subject and clip, never by row."""
-
-    subject: str
-    video: str
-    onset: int | None = Field(None, description="as printed, where a clip holds several samples")
-    set: dict[str, int | str | None]
-    reason: str
-    source: str
-
-
-class Exclusion(_Part):
-    """A video that cannot be used, with the reason."""
-
-    subject: str
-    video: str
-    reason: str
-
-
-class Figures(_Part):
-    """Whose face may be shown in figures."""
-
-    faces: Literal["hidden", "shown"] | None = None
-    subjects: list[str] = []
-
-    def may_show(self, subject: str) -> bool:
-        """Tell whether the face of a subject may reach a figure."""
-        return self.faces == "shown" or subject in self.subjects
-
-
-class Constants(_Part):
-    """Constants that a paper states for this database (frames)."""
-
-    k: int | None = None
-    k_prime: int | None = None
-
-
-class Manifest(_Part):
-    """One edition of one database."""
-
-    id: str
-    name: str
-    edition: str
-    description: str = ""
-    synthetic: bool = False
-    citation: str
-    licence: Licence
-    confidence: str = Field(description="how sure we are of these facts")
-    fps: float = Field(gt=0)
-    resolution: tuple[int, int] | None = None
-    length: Literal["short", "long"] = Field(description="one expression per video, or any number")
-    expected: Expected = Expected()
-    layout: Layout
-    annotations: Annotations
-    classes: dict[str, list[str]]
-    other_emotions: list[str] = []
-    constants: Constants = Constants()
-    corrections: list[Correction] = []
-    exclude: list[Exclusion] = []
-    figures: Figures = Figures(faces="hidden")
-
-    @model_validator(mode="after")
-    def _one_class_each(self) -> Manifest:
-        counts = Counter(e for names in self.classes.values() for e in names)
-        counts.update(self.other_emotions)
-        twice = [e for e, n in counts.items() if n > 1]
-        if twice:
-            raise ValueError(f"classes: {', '.join(twice)} stands in more than one class")
-        return self
-
-    @property
-    def class_of(self) -> dict[str, str]:
-        """Emotion as annotated to class of the study."""
-        return {e: name for name, emotions in self.classes.items() for e in emotions}
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of every fact of the manifest."""
-        return digest(self.model_dump(mode="json"))
+__all__ = ["Annotations", "Confidence", "Correction", "Edition", "Exclusion", "Layout", "Manifest",
+           "known_manifests", "load_manifest", "parse_manifest"]  # fmt: skip
+MAX_BYTES = 1_000_000
 
 
 def known_manifests() -> dict[str, Path]:
@@ -213,11 +40,23 @@ def known_manifests() -> dict[str, Path]:
 def load_manifest(name: str | Path) -> Manifest:
     """Read a manifest by id, or from a YAML file of one's own.
 
+    Parameters
+    ----------
+    name : str or Path
+        Id or file; ``casme2:5`` asks for another of its sets of classes.
+
     Raises
     ------
     ManifestError
-        Unknown id, unreadable YAML, unknown key, wrong type, contradiction.
+        Unknown id, unreadable YAML, unknown key, wrong type, contradiction, no such classes.
     """
+    chosen = re.fullmatch(r"(.+):([\w-]+)", str(name))
+    if chosen:
+        manifest = load_manifest(chosen[1])
+        if chosen[2] not in manifest.class_sets:
+            sets = ", ".join(manifest.class_sets) or "none but its own"
+            raise ManifestError(f"{manifest.id} has no classes {chosen[2]!r}; known: {sets}")
+        return manifest.with_classes(chosen[2])
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         known = known_manifests()
@@ -232,36 +71,69 @@ def load_manifest(name: str | Path) -> Manifest:
 
 def parse_manifest(path: Path) -> Manifest:
     """Read and check one manifest file."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ManifestError(f"cannot be read as YAML: {error}", where=path) from error
-    if not isinstance(raw, dict):
-        raise ManifestError("holds no mapping of keys to values", where=path)
+    raw = read_yaml(path)
     try:
         return Manifest.model_validate(raw)
     except ValidationError as error:
-        problems = "; ".join(_explain(e, raw) for e in error.errors())
-        raise ManifestError(problems, where=path, todo="see data_manifests/template.yaml") from None
+        raise ManifestError(
+            explain(error, Manifest), where=path, todo="see data_manifests/template.yaml"
+        ) from None
 
 
-def _explain(problem: Any, raw: dict[str, Any]) -> str:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; nothing in it can run code or swell."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise OSError(f"{path.stat().st_size:,} bytes are more than any manifest has")
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Plain)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ManifestError(f"cannot be read as YAML: {error}", where=path) from error
+    if not isinstance(raw, dict):
+        raise ManifestError("holds no mapping of keys to values", where=path)
+    return raw
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in words what is wrong with a mapping, with the nearest right name of unknown keys."""
+    return "; ".join(_explain(e, model) for e in error.errors())
+
+
+def _explain(problem: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
-        return f"unknown key {place!r}; {nearest(str(key), _fields_at(parents))}"
+        return f"unknown key {place!r}; {nearest(str(key), _fields_at(parents, model))}"
     if problem["type"] == "missing":
         return f"key {place!r} is missing"
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}" if place else problem["msg"]
 
 
-def _fields_at(parents: list[Any]) -> list[str]:
+def _fields_at(parents: list[Any], model: Any) -> list[str]:
     """Names that are allowed where an unknown key was found."""
-    model: Any = Manifest
     for part in parents:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        arguments = getattr(annotation, "__args__", (annotation,))
-        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, _Part)), model)
+        if isinstance(part, str) and part in model.model_fields:
+            model = _part_of(model.model_fields[part].annotation) or model
     return list(model.model_fields)
+
+
+def _part_of(annotation: Any) -> type[BaseModel] | None:
+    """The part of a manifest that an annotation such as ``list[Edition] | None`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((p for a in get_args(annotation) if (p := _part_of(a))), None)
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases, which could swell a small file beyond any memory; keys stand once."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [k.value for k, _ in node.value]
+        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
+        if twice:
+            raise yaml.YAMLError(f"key {', '.join(twice)} stands twice, {node.start_mark}")
+        return super().construct_mapping(node, deep)

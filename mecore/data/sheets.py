@@ -1,19 +1,36 @@
 """Annotation sheets as text: Excel files old and new, and CSV, cell by cell.
 
-Ids stay text (``"006"``), whole numbers lose the ``.0`` that Excel gives them, blank rows go.
+Ids stay text (``"006"``), whole numbers lose the ``.0`` that Excel gives them. A file is measured
+before it is read, so that no sheet, however built, can fill the memory.
 """
 
 from __future__ import annotations
 
 import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from mecore.errors import DataError
+from mecore.data import old_excel
+from mecore.errors import DataError, nearest
 
 Row = list[str]
-_ENDINGS = {".csv", ".ods", ".xls", ".xlsx"}
+ENDINGS = (".xlsx", ".xls", ".csv", ".tsv", ".txt")
+MAX_BYTES = 64 * 2**20
+"""Of a CSV or .xls file, and of the unpacked parts of an .xlsx file."""
+MAX_ROWS, MAX_CELLS = 100_000, 4_000_000
+_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error)
+LIMIT = old_excel.SECONDS
+_TODO = "save the one table that is meant as .csv, and name it in the manifest"
 
 
 def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
@@ -22,7 +39,7 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
     Parameters
     ----------
     path : Path
-        ``.xlsx``, ``.xls``, ``.ods`` or ``.csv``.
+        ``.xlsx``, ``.xls`` or ``.csv`` (comma, semicolon or tab; UTF-8, or UTF-16 with its mark).
     sheet : int or str
         Position or name of the sheet; ignored for CSV.
 
@@ -34,40 +51,161 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
     Raises
     ------
     DataError
-        No such file or sheet, or a file that is no spreadsheet.
+        No such file or sheet, a file that is no spreadsheet, or one that is larger than any
+        annotation is.
     """
     if not path.is_file():
-        beside = sorted(p.name for p in path.parent.glob("*") if p.suffix in _ENDINGS)
+        beside = sorted(p.name for p in path.parent.glob("*") if is_sheet(p))
         raise DataError(
             f"annotation file not found; spreadsheets there: {', '.join(beside) or 'none'}",
             where=path,
             todo="check the data root, or name your edition of the file in the manifest",
         )
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _excel_rows(path, sheet)
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(
+            f"has {path.stat().st_size:,} bytes; no annotation has over {MAX_BYTES:,}", where=path,
+            todo=_TODO,
+        )  # fmt: skip
+    excel = path.suffix.lower() in (".xlsx", ".xls")
+    rows = _excel_rows(path, sheet) if excel else _csv_rows(path)
     width = max((len(r) for r in rows), default=0)
+    _check_extent(len(rows), width, path)
     return [r + [""] * (width - len(r)) for r in rows]
 
 
+def is_sheet(path: Path) -> bool:
+    """Tell a spreadsheet by its name; Excel's lock files and hidden files are none."""
+    return path.suffix.lower() in ENDINGS[:-1] and not path.name.startswith(("~$", "."))
+
+
+def _check_extent(rows: int, columns: int, path: Path) -> None:
+    if rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise DataError(
+            f"spans {rows:,} rows and {columns:,} columns; at most {MAX_ROWS:,} rows are read",
+            where=path, todo=_TODO,
+        )  # fmt: skip
+
+
 def _csv_rows(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        return [[c.strip() for c in row] for row in csv.reader(handle)]
+    raw = path.read_bytes()
+    utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = raw.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(
+            "is not UTF-8 text", where=f"{path}, row {line}", todo="save it as CSV (UTF-8)"
+        ) from error
+    # Blank lines may be many; this only keeps a file of millions of rows from being taken apart.
+    if text.count("\n") > 2 * MAX_ROWS:
+        _check_extent(text.count("\n"), 1, path)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return [[c.strip() for c in row] for row in rows]
+    except csv.Error as error:
+        raise DataError(f"is no CSV file: {error}", where=path) from error
 
 
 def _excel_rows(path: Path, sheet: int | str) -> list[Row]:
     try:
-        book = CalamineWorkbook.from_path(path)
-        names = book.sheet_names
-        if (sheet >= len(names)) if isinstance(sheet, int) else (sheet not in names):
-            raise DataError(f"no sheet {sheet!r}; sheets: {', '.join(names)}", where=path)
-        name = names[sheet] if isinstance(sheet, int) else sheet
-        # skip_empty_area=False keeps positions: column 3 of the manifest is column D of the file.
-        cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-    except CalamineError as error:
-        raise DataError(f"cannot be read as a spreadsheet: {error}", where=path) from error
+        modern = zipfile.is_zipfile(path)
+        cells = _modern_cells(path, sheet) if modern else _old_cells(path, sheet)
+    except (*_BROKEN, OSError, EOFError, RuntimeError, ValueError) as error:
+        raise DataError(
+            f"cannot be read as a spreadsheet: {error or 'cut off'}", where=path,
+            todo="open it in a spreadsheet program; if that fails too, copy it again",
+        ) from error  # fmt: skip
     return [[_text(cell) for cell in row] for row in cells]
 
 
-def _text(cell: object) -> str:
+def _modern_cells(path: Path, sheet: int | str) -> list[list[Any]]:
+    _measure(path)
+    book = CalamineWorkbook.from_path(path)
+    page = book.get_sheet_by_name(_sheet_name(book.sheet_names, sheet, path))
+    _check_extent(page.total_height, page.total_width, path)
+    # skip_empty_area=False keeps positions: column 3 of the manifest is column D of the file.
+    return page.to_python(skip_empty_area=False)
+
+
+def _old_cells(path: Path, sheet: int | str) -> list[list[Any]]:
+    """Cells of an .xls file, read in a process that can be given up, see `old_excel`."""
+    script = [sys.executable, "-I", str(Path(old_excel.__file__))]
+    try:
+        done = subprocess.run(
+            [*script, str(path), json.dumps(sheet)], capture_output=True, timeout=2 * LIMIT
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"not done after {error.timeout:.0f} s") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ValueError(said[-1] if done.returncode > 0 and said else "given up: it is damaged")
+    answer = json.loads(done.stdout)
+    if answer["cells"] is None:
+        _sheet_name(answer["names"], sheet, path)
+    return list(answer["cells"])
+
+
+def _sheet_name(names: list[str], sheet: int | str, path: Path) -> str:
+    if isinstance(sheet, int):
+        if sheet < len(names):
+            return names[sheet]
+        raise DataError(f"no sheet {sheet!r}; sheets: {', '.join(names)}", where=path)
+    same = [n for n in names if n.strip().casefold() == sheet.casefold()]
+    if not same:
+        raise DataError(f"no sheet {sheet!r}; {nearest(sheet, names)}", where=path)
+    return same[0]
+
+
+def _measure(path: Path) -> None:
+    """Refuse an .xlsx file whose cells would not fit, before they are unpacked or laid out.
+
+    The reader lays a sheet out as a rectangle: one cell in the last corner would need 17 billion.
+    """
+    with zipfile.ZipFile(path) as box:
+        total = sum(part.file_size for part in box.infolist())
+        if total > MAX_BYTES:
+            raise DataError(
+                f"unpacks to {total:,} bytes; no annotation has over {MAX_BYTES:,}", where=path,
+                todo=_TODO,
+            )  # fmt: skip
+        for part in box.infolist():
+            if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
+                _check_extent(*_corner(box.read(part)), path)
+
+
+def _corner(xml: bytes) -> tuple[int, int]:
+    """Last row and last column, from 1, that any cell of a sheet names."""
+    cells = set(_CELL.findall(xml))
+    rows = max((int(row) for _, row in cells), default=0)
+    columns = {column for column, _ in cells}
+    return rows, max((_column_number(c) for c in columns), default=0)
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - 64
+    return number
+
+
+def column_letter(position: int) -> str:
+    """Return the letters that a spreadsheet shows for a 0-based column.
+
+    Examples
+    --------
+    >>> column_letter(0), column_letter(27)
+    ('A', 'AB')
+    """
+    letters, number = "", position + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def _text(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell).strip()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.data.files import source_digest
-from mecore.data.frames import FrameSource, open_frames
+from mecore.data.frames import FirstFrame, FrameSource, open_frames
 from mecore.data.places import cache_home
 from mecore.descriptors.flow import flow_pairs, optical_flow
 from mecore.descriptors.mean_input import mask_eyes, mean_input, mean_regions, subtract_nose
@@ -70,7 +70,7 @@ class VideoItem:
     video: str
     path: Path
     image: str | None
-    first_frame: int
+    first_frame: FirstFrame
     fps: float
     n_frames: int
     stamp: str

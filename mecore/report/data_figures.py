@@ -1,4 +1,4 @@
-"""Figures and tables of the data chapter: the manifests, and the phantom's people and motions."""
+"""Figures of the data chapter that show the phantom: its people and their motions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
-from mecore.data.manifest import Manifest
 from mecore.data.phantom import SHORT, load_truth, portrait, true_flow
 from mecore.evaluation.phantom_checks import truth_of
 from mecore.report.faces import show_image
@@ -23,17 +21,6 @@ ACTION_UNITS = {
     12: "lip corner puller", 14: "dimpler", 15: "lip corner depressor", 17: "chin raiser",
     20: "lip stretcher", 25: "lips part", 26: "jaw drop", 45: "blink",
 }  # fmt: skip
-
-
-def manifest_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
-    """Facts of each database as its manifest states them."""
-    rows = [
-        {"database": m.name, "id": m.id, "edition": m.edition, "synthetic": m.synthetic,
-         "fps": m.fps, "videos": m.length, "subjects": m.expected.subjects,
-         "samples": m.expected.samples, "licence": m.licence.name, "confidence": m.confidence}
-        for m in manifests
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def draw_people(axes: NDArray[Any]) -> NDArray[Any]:

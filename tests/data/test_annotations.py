@@ -53,7 +53,9 @@ def test_a_missing_column_is_answered_with_the_nearest_one(own):
 
 def test_a_missing_sheet_file_names_the_spreadsheets_that_are_there(own):
     own.manifest["annotations"]["file"] = "annotation.csv"
-    with pytest.raises(DataError, match=r"not found; spreadsheets there: annotations\.csv"):
+    with pytest.raises(
+        DataError, match=r"not found: annotation\.csv; spreadsheets there: annotations\.csv"
+    ):
         samples_of(own)
 
 

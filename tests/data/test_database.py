@@ -3,9 +3,13 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mecore.data.datasets import open_dataset
 from mecore.data.frames import image_folder, video_file
+from mecore.data.manifest import load_manifest
+from mecore.data.scan import place_frames
 from mecore.errors import DataError
 from tests.conftest import write_frames
 
@@ -148,3 +152,22 @@ def test_classes_of_other_emotions_are_missing(own):
     database = own.open()
     assert database.classes(database.samples).tolist()[1] == "positive"
     assert database.classes(database.samples).isna().tolist() == [True, False]
+
+
+@given(
+    there=st.sets(st.integers(1, 60), min_size=1).map(sorted),
+    onset=st.integers(1, 60), rise=st.integers(0, 20), fall=st.integers(0, 20),
+)  # fmt: skip
+def test_an_expression_keeps_inside_its_interval_when_frames_were_dropped(there, onset, rise, fall):
+    printed = (onset, onset + rise, onset + rise + fall)
+    manifest = load_manifest("cas_me_3_a")
+    inside = [n for n in there if printed[0] <= n <= printed[2]]
+    frames = tuple(n - manifest.annotations.first_frame for n in printed)
+    if not inside:
+        with pytest.raises(DataError):
+            place_frames(frames, manifest, len(there), there, "x")
+        return
+    (first, peak, last), moved = place_frames(frames, manifest, len(there), there, "x")
+    assert (there[first], there[last]) == (inside[0], inside[-1])
+    assert first <= peak <= last
+    assert moved == ((there[first], there[peak], there[last]) != printed)

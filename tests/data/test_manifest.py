@@ -102,3 +102,67 @@ def test_yaml_dump_of_a_manifest_reads_back_equal(own):
     path = own.root / "again.yaml"
     path.write_text(yaml.safe_dump(manifest.model_dump(mode="json")))
     assert parse_manifest(path) == manifest
+
+
+@pytest.mark.parametrize("name", sorted(known_manifests()))
+def test_every_manifest_says_who_to_ask_how_to_cite_and_how_sure_it_is(name):
+    manifest = load_manifest(name)
+    assert manifest.licence.request
+    assert manifest.citation
+    assert manifest.expected.source
+    assert manifest.synthetic == (manifest.figures.faces == "shown")
+
+
+@pytest.mark.parametrize("name", sorted(known_manifests()))
+def test_counts_of_a_manifest_do_not_contradict_each_other(name):
+    manifest = load_manifest(name)
+    expected = manifest.expected
+    for parts in (expected.classes, expected.kinds):
+        assert not parts or sum(parts.values()) == expected.samples
+    assert all(manifest.knows(emotion) for emotion in expected.classes)
+
+
+def test_the_usual_classes_of_casme2_count_as_published():
+    counts = load_manifest("casme2").expected.classes
+    for name, published in (("casme2", 90 + 32 + 25), ("casme2:5", 246), ("casme2:7", 255)):
+        assert sum(counts[e] for e in load_manifest(name).class_of) == published
+
+
+def test_the_usual_classes_of_samm_and_casme_count_as_published():
+    for name, published in (("samm", 133), ("samm:5", 136), ("samm:8", 159), ("casme:4", 172)):
+        manifest = load_manifest(name)
+        assert sum(manifest.expected.classes[e] for e in manifest.class_of) == published
+
+
+def test_other_classes_leave_no_emotion_unknown():
+    manifest = load_manifest("casme2:5")
+    assert set(manifest.classes) == {"happiness", "disgust", "surprise", "repression", "others"}
+    assert manifest.other_emotions == ["fear", "sadness"]
+    with pytest.raises(ManifestError, match="casme2 has no classes '6'; known: 5, 7"):
+        load_manifest("casme2:6")
+
+
+def test_a_class_set_may_not_name_an_emotion_that_the_manifest_does_not_know(own):
+    own.manifest["class_sets"] = {"2": {"good": ["happiness"], "bad": ["angst"]}}
+    with pytest.raises(ManifestError, match=r"class_sets\.2: angst unknown or repeated"):
+        own.open()
+
+
+def test_a_pattern_that_is_none_is_refused(own):
+    own.manifest["annotations"]["split"] = {"video": "("}
+    with pytest.raises(ManifestError, match="is no regular expression"):
+        own.open()
+
+
+@pytest.mark.parametrize("name", sorted(known_manifests()))
+def test_corrections_say_what_why_and_whence(name):
+    for correction in load_manifest(name).corrections:
+        assert correction.set
+        assert correction.reason
+        assert correction.source
+
+
+def test_the_long_smic_clips_are_the_short_ones_less_the_seven_without_a_row():
+    short, long = (load_manifest(n).expected.classes for n in ("smic_hs", "smic_e_hs"))
+    # s1_ne_02, s3_ne_03, s3_ne_20, s4_ne_05, s4_ne_06; s2_sur_05, s9_sur_02
+    assert {c: short[c] - long[c] for c in short} == {"negative": 5, "positive": 0, "surprise": 2}

@@ -1,0 +1,190 @@
+"""Is a copy of a database complete and ready? What was expected, what was found, what to do."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mecore.data.find import Problem
+from mecore.data.frames import missing_numbers, number_images, open_frames
+from mecore.data.images import inspect_image
+from mecore.data.scan import Scan, scan_database
+from mecore.data.schema import Expected, Manifest
+from mecore.errors import DataError
+
+Wrap = Callable[[list[Any]], Iterable[Any]]
+SHOWN = 5
+"""Images of one folder that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Parameters
+    ----------
+    scan : Scan
+        The copy.
+    counts : DataFrame
+        One row per count: ``what``, ``expected`` (missing where unknown), ``found``.
+    subjects : DataFrame
+        One row per subject: expressions in the sheet; videos that they need, and those on disk;
+        frames.
+    problems, notes : list of Problem
+        What must be put right; what should be known.
+    """
+
+    scan: Scan
+    counts: pd.DataFrame
+    subjects: pd.DataFrame
+    problems: list[Problem]
+    notes: list[Problem]
+
+    @property
+    def usable(self) -> bool:
+        """True if every study of this project can run on the copy."""
+        return not self.problems
+
+
+def check_database(
+    manifest: Manifest, root: Path, *, deep: bool = False, workers: int = 1, progress: Wrap = iter
+) -> Report:
+    """Look through a copy of a database and compare it with its manifest.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Facts of the edition.
+    root : Path
+        Folder of the copy.
+    deep : bool
+        Decode every frame; otherwise the first and last bytes of each image are read.
+    workers : int
+        Threads that read.
+    progress : callable
+        Wraps the list of videos, twice, to show how far it came.
+
+    Raises
+    ------
+    DataError
+        See `mecore.data.scan.scan_database`.
+    """
+    scan = scan_database(manifest, root, progress)
+    problems, notes = list(scan.problems), list(scan.notes)
+    paths = [root / p for p in scan.videos.path]
+    with ThreadPoolExecutor(workers) as pool:
+        looks = pool.map(lambda p: _look_at(scan.manifest, p, deep), paths)
+        for _, (found, gaps) in zip(progress(paths), looks, strict=True):
+            problems += found
+            notes += gaps
+    counts = count(manifest, scan)
+    short = counts[counts.found < counts.expected.fillna(0)]
+    listed = problems if manifest.confidence == "checked on a real file" else notes
+    for row in short.itertuples():
+        listed.append(Problem(
+            str(root), f"{row.what}: {row.found} of {row.expected}",
+            "complete the copy; for a part of it, write a manifest of its own",
+        ))  # fmt: skip
+    notes += _surplus(scan)
+    return Report(scan, counts, by_subject(scan), list(dict.fromkeys(problems)), notes)
+
+
+def count(manifest: Manifest, scan: Scan) -> pd.DataFrame:
+    """Compare counts with those of the manifest; the classes are the emotions as annotated."""
+    expected, edition = manifest.expected, scan.reading.edition
+    classes = expected.classes | edition.classes
+    rows: list[tuple[str, int | None, int]] = [
+        ("subjects", expected.subjects, scan.reading.samples.subject.nunique()),
+        ("videos", expected.videos, len(scan.videos)),
+        ("samples", edition.samples or expected.samples, len(scan.reading.rows)),
+    ]
+    kinds = Counter(scan.reading.rows.kind)
+    rows += [(f"{kind}-expressions", n, kinds[kind]) for kind, n in expected.kinds.items()]
+    found = Counter(scan.reading.rows.emotion)
+    rows += [(name, classes.get(name), found[name]) for name in sorted({*classes, *found})]
+    table = pd.DataFrame(rows, columns=["what", "expected", "found"])
+    return table.astype({"expected": "Int64"})
+
+
+def by_subject(scan: Scan) -> pd.DataFrame:
+    """Count expressions, the videos they need, videos on disk and frames of each subject."""
+    samples, videos = scan.reading.samples, scan.videos
+    return pd.DataFrame({
+        "expressions": samples.groupby("subject").size(),
+        "videos annotated": samples.groupby("subject").video.nunique(),
+        "videos on disk": videos.groupby("subject").size(),
+        "frames": videos.groupby("subject").n_frames.sum(),
+    }).fillna(0).astype(int)  # fmt: skip
+
+
+def expected_counts(expected: Expected) -> str:
+    """Say in a line what a complete copy holds."""
+    named = {"subjects": expected.subjects, "videos": expected.videos, "samples": expected.samples}
+    return ", ".join(f"{n} {what}" for what, n in named.items() if n) or "unknown"
+
+
+def _look_at(manifest: Manifest, path: Path, deep: bool) -> tuple[list[Problem], list[Problem]]:
+    """Broken images and gaps of one video."""
+    layout = manifest.layout
+    if layout.image is None:
+        return (list(_decode(manifest, path)) if deep else []), []
+    numbered = number_images(path, layout.image)
+    missing = missing_numbers(list(numbered))
+    some = ", ".join(map(str, missing[:SHOWN])) + (", …" if len(missing) > SHOWN else "")
+    gaps = [Problem(str(path), f"{len(missing)} frames are missing: {some}")] if missing else []
+    broken = list(_broken(numbered.values()))
+    if deep and not broken:
+        broken = list(_decode(manifest, path))
+    return broken, gaps
+
+
+def _broken(paths: Iterable[Path]) -> Iterator[Problem]:
+    todo = "copy this image again"
+    wrong, sizes = 0, Counter[tuple[int, int]]()
+    for path in paths:
+        size, what = inspect_image(path)
+        if size and not what:
+            sizes[size] += 1
+        if what:
+            wrong += 1
+            if wrong <= SHOWN:
+                yield Problem(str(path), what, todo)
+    if wrong > SHOWN:
+        yield Problem(str(path.parent), f"{wrong} images are broken in all", todo)
+    if len(sizes) > 1:
+        found = ", ".join(f"{w}×{h} ({n} images)" for (w, h), n in sizes.most_common(3))
+        yield Problem(str(path.parent), f"images of different sizes: {found}", todo)
+
+
+def _decode(manifest: Manifest, path: Path) -> Iterator[Problem]:
+    layout = manifest.layout
+    source = open_frames(path, manifest.fps, layout.image, layout.first_frame)
+    try:
+        for _ in source:
+            pass
+    except DataError as error:
+        yield Problem(str(error.where), error.what, error.todo or "")
+
+
+def _surplus(scan: Scan) -> list[Problem]:
+    """Videos without an expression, where each should have one."""
+    if scan.manifest.length == "long":
+        return []
+    used = set(zip(scan.samples.subject, scan.samples.video, strict=True))
+    keys = zip(scan.videos.subject, scan.videos.video, scan.videos.path, strict=True)
+    idle = [path for subject, video, path in keys if (subject, video) not in used]
+    some = ", ".join(idle[:SHOWN]) + (", …" if len(idle) > SHOWN else "")
+    where = str(scan.reading.path)
+    return [Problem(where, f"{len(idle)} videos have no row: {some}")] if idle else []
+
+
+def default_workers() -> int:
+    """Return the number of threads to read with."""
+    return min(4, os.cpu_count() or 1)

@@ -1,0 +1,272 @@
+"""What lies where in a user's copy of a database: the annotation file, and the videos.
+
+Names are looked for as the manifest writes them, whatever the case of their letters, and up to
+three folders deeper: archives often nest their name. Nothing outside the root is ever opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from itertools import islice
+from pathlib import Path
+
+from mecore.data.frames import number_images
+from mecore.data.images import ENDINGS as IMAGES
+from mecore.data.schema import Edition, Layout, Manifest
+from mecore.data.sheets import is_sheet
+from mecore.errors import DataError
+
+DEPTH = 3
+SAMPLED = 20
+"""So many folders are looked into before it is said that they hold no frames."""
+VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv"}
+Place = tuple[str, str, str, Path]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a copy that must be put right, or that should be known.
+
+    Parameters
+    ----------
+    where : str
+        File, sheet, row and column, or folder.
+    what : str
+        What is wrong, or what was done about it.
+    todo : str
+        What to do.
+    """
+
+    where: str
+    what: str
+    todo: str = ""
+
+
+def inside(path: Path, root: Path) -> bool:
+    """Tell whether a path stays below the root when every link is followed."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def entries(folder: Path, root: Path, problems: list[Problem]) -> list[os.DirEntry[str]]:
+    """List a folder by name; one that cannot be read, or leads out of the root, is a problem."""
+    if folder.is_symlink() and not inside(folder, root):
+        problems.append(Problem(str(folder), "is a link that leads out of the data root",
+                                "copy its target to this place"))  # fmt: skip
+        return []
+    try:
+        with os.scandir(folder) as found:
+            return sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
+    except OSError as error:
+        problems.append(Problem(str(folder), f"folder cannot be read: {error.strerror}",
+                                "give yourself the right to read it"))  # fmt: skip
+        return []
+
+
+def _pattern(part: str, known: Mapping[str, str] | None = None) -> re.Pattern[str]:
+    """Regular expression of one part of a path; fields that are known stand for their value."""
+    pieces = re.split(r"\{(\w+)\}", part)
+    text, seen = translate(pieces[0])[4:-3], set[str]()
+    for field, literal in zip(pieces[1::2], pieces[2::2], strict=True):
+        value = re.escape(known[field]) if known and field in known else ".+?"
+        text += f"(?P={field})" if field in seen else f"(?P<{field}>{value})"
+        text += translate(literal)[4:-3]
+        seen.add(field)
+    return re.compile(f"(?s:{text})", re.IGNORECASE)
+
+
+def _walk(
+    folder: Path, parts: list[str], known: dict[str, str], root: Path, problems: list[Problem]
+) -> Iterator[tuple[dict[str, str], Path]]:
+    """Paths below a folder that read like the parts, with the values of their fields."""
+    if not parts:
+        yield known, folder
+        return
+    pattern = _pattern(parts[0], known)
+    for entry in entries(folder, root, problems):
+        found = pattern.fullmatch(entry.name)
+        if found and (len(parts) == 1 or entry.is_dir()):
+            path, fields = Path(entry.path), found.groupdict() | known
+            yield from _walk(path, parts[1:], fields, root, problems)
+
+
+def _levels(root: Path) -> Iterator[list[Path]]:
+    """The root, then its folders, then theirs: one list for each depth, when it is asked for."""
+    level = [root]
+    for depth in range(DEPTH + 1):
+        yield level
+        if depth < DEPTH:
+            below = (e for folder in level for e in entries(folder, root, []))
+            level = [Path(e.path) for e in below if e.is_dir()]
+
+
+def find_videos(
+    manifest: Manifest, root: Path, owners: Mapping[str, str] | None = None
+) -> tuple[Layout | None, list[Place], list[Problem]]:
+    """Find the videos of a copy.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Facts of the edition; its layouts are tried in their order.
+    root : Path
+        Folder of the database; may lie up to three folders above the place that the manifest
+        means, or inside its leading folders.
+    owners : mapping, optional
+        Video (case-folded) to subject, for layouts whose paths tell no subject; other videos are
+        then passed over.
+
+    Returns
+    -------
+    layout : Layout or None
+        The first layout that any video is found for.
+    places : list of tuple
+        Subject, video, emotion (may be empty) and path of each video, sorted.
+    problems : list of Problem
+        Folders that cannot be read, links out of the root, a video that lies in two places.
+    """
+    for layout in (manifest.layout, *manifest.variants):
+        problems: list[Problem] = []
+        for places in _at_any_depth(layout, root, problems):
+            named = _named(places, layout, manifest, root, owners or {}, problems)
+            if any(_holds_frames(place[3], layout) for place in named[:SAMPLED]):
+                return layout, named, problems
+    return None, [], problems
+
+
+def _at_any_depth(
+    layout: Layout, root: Path, problems: list[Problem]
+) -> Iterator[list[tuple[dict[str, str], Path]]]:
+    parts = layout.video.split("/")
+    # The root may be the very folder that the path begins with.
+    while True:
+        yield list(_walk(root, parts, {}, root, problems))
+        if len(parts) < 2 or "{" in parts[0] or not _pattern(parts[0]).fullmatch(root.name):
+            break
+        parts = parts[1:]
+    parts = layout.video.split("/")
+    if "{" in parts[0]:
+        return  # nothing would tell a folder of subjects from any other
+    for level in islice(_levels(root), 1, None):
+        yield [hit for base in level for hit in _walk(base, parts, {}, root, problems)]
+
+
+def _named(
+    found: list[tuple[dict[str, str], Path]], layout: Layout, manifest: Manifest, root: Path,
+    owners: Mapping[str, str], problems: list[Problem],
+) -> list[Place]:  # fmt: skip
+    places: dict[tuple[str, str], Place] = {}
+    for fields, path in found:
+        if not _is_video(path, layout):
+            continue
+        subject = manifest.subjects.normal(_subject(fields, layout, owners))
+        key = (subject, fields["video"])
+        if path.is_symlink() and not inside(path, root):
+            problems.append(Problem(str(path), "is a link that leads out of the data root",
+                                    "copy its target to this place"))  # fmt: skip
+        elif key in places:
+            twice = f"video {key[1]} of subject {subject} lies also in {places[key][3]}"
+            problems.append(Problem(str(path), twice, "keep one of them below the root"))
+        elif subject:
+            places[key] = (*key, fields.get("emotion", ""), path)
+    return [places[key] for key in sorted(places)]
+
+
+def _holds_frames(path: Path, layout: Layout) -> bool:
+    """Tell folders of frames from those of subjects, where an archive nests its name."""
+    if layout.image is None:
+        return True
+    try:
+        return bool(number_images(path, layout.image))
+    except DataError as error:
+        return "two images" in error.what
+
+
+def _subject(fields: dict[str, str], layout: Layout, owners: Mapping[str, str]) -> str:
+    """Subject of a path, or nothing where its name does not read as the layout says."""
+    for field, pattern in layout.split.items():
+        taken = re.fullmatch(pattern, fields[field], re.IGNORECASE)
+        return taken["subject"] if taken else ""
+    return fields["subject"] if "subject" in fields else owners.get(fields["video"].casefold(), "")
+
+
+def _is_video(path: Path, layout: Layout) -> bool:
+    if layout.kind == "image_folders":
+        return path.is_dir()
+    endings = IMAGES if layout.kind == "images" else VIDEOS
+    return path.suffix.lower() in endings and path.is_file()
+
+
+def find_sheet(wanted: Edition | str, root: Path) -> Path | None:
+    """Find an annotation file below a root by its name, the shallowest first.
+
+    Raises
+    ------
+    DataError
+        Several files of that name at the same depth, or one that is a link out of the root.
+    """
+    name = wanted if isinstance(wanted, str) else wanted.name
+    *folders, last = name.split("/")
+    pattern = _pattern(last.replace("{", "[{]"))
+    for level in _levels(root):
+        bases = [b.joinpath(*folders) for b in level]
+        hits = [
+            Path(e.path)
+            for b in bases if b.is_dir()
+            for e in entries(b, root, [])
+            if pattern.fullmatch(e.name) and e.is_file() and not e.name.startswith("~$")
+        ]  # fmt: skip
+        outside = [h for h in hits if not inside(h, root)]
+        if outside:
+            raise DataError("is a link that leads out of the data root", where=outside[0],
+                            todo="copy its target to this place")  # fmt: skip
+        if len(hits) > 1:
+            names = ", ".join(str(h.relative_to(root)) for h in hits)
+            raise DataError(f"several files are called like {name!r}: {names}", where=root,
+                            todo="keep one of them below the root")  # fmt: skip
+        if hits:
+            return hits[0]
+    return None
+
+
+def annotation_file(manifest: Manifest, root: Path) -> tuple[Path, Edition]:
+    """Return the annotation file of a copy and its edition.
+
+    Raises
+    ------
+    DataError
+        None of the files that the manifest names; the message lists the spreadsheets below the
+        root.
+    """
+    for edition in manifest.annotations.files:
+        path = find_sheet(edition, root)
+        if path:
+            return path, edition
+    there = sorted(
+        str(Path(e.path).relative_to(root))
+        for level in _levels(root)
+        for folder in level
+        for e in entries(folder, root, [])
+        if is_sheet(Path(e.name))
+    )
+    listed = ", ".join(there[:8]) + (", …" if len(there) > 8 else "") or "none"
+    raise DataError(
+        f"annotation file not found: {manifest.annotations.file_name}; spreadsheets there: "
+        f"{listed}", where=root,
+        todo="put it below the data root, or name your edition of the file in the manifest",
+    )  # fmt: skip
+
+
+def left_out(manifest: Manifest, layout: Layout) -> set[tuple[str, str]]:
+    """Subject and name, case-folded, of the videos that a manifest excludes."""
+    listed = [e for e in (*manifest.exclude, *layout.exclude) if not e.sample]
+    return {(e.subject.casefold(), e.video.casefold()) for e in listed}
+
+
+def listing(folder: Path) -> str:
+    """Name some of what lies in a folder."""
+    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") if names else "nothing"

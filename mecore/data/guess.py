@@ -1,0 +1,198 @@
+"""A first manifest for one's own recordings, from a folder of videos and a table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from mecore.data.find import VIDEOS, entries
+from mecore.data.frames import video_file
+from mecore.data.images import ENDINGS as IMAGES
+from mecore.data.manifest import parse_manifest
+from mecore.data.records import Table, open_table
+from mecore.data.schema import REQUIRED, SAMPLE_FIELDS, Column, Manifest
+from mecore.data.sheets import is_sheet, read_sheet
+from mecore.errors import DataError, OptionError
+
+# Emotions of the usual lists; others are kept, but belong to no class until the user says so.
+CLASSES = {
+    "negative": ["anger", "angry", "contempt", "disgust", "disgusted", "fear", "negative",
+                 "repression", "sad", "sadness"],
+    "positive": ["happiness", "happy", "joy", "positive"],
+    "surprise": ["surprise", "surprised"],
+}  # fmt: skip
+DEPTH = 4
+_MANY = 3
+"""So many numbered images in a folder make it a video."""
+
+
+def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
+    """Look at a folder of recordings and describe it.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with a table of the columns ``subject, video, onset, offset, emotion`` (and
+        ``apex``, ``kind``, ``action_units`` where they are known), and videos: files or folders of
+        images, called like the column ``video``, in a folder for each subject or all in one.
+    name : str
+        Short name of the database.
+    fps : float, optional
+        Frames per second; needed for folders of images.
+
+    Raises
+    ------
+    DataError
+        No such table, or no video.
+    OptionError
+        The frame rate is not known.
+    """
+    if not root.is_dir():
+        raise DataError("no such folder", where=root)
+    table = _find_table(root)
+    header = [cell.strip() for cell in read_sheet(table)[0]]
+    columns: dict[str, Column] = {f: c for f in SAMPLE_FIELDS for c in header if _plain(c) == f}
+    rows = open_table(table, 0, columns)
+    emotions = _column(rows, "emotion")
+    layout, rate = _guess_layout(root, _column(rows, "subject"), _column(rows, "video"))
+    if not (fps or rate):
+        raise OptionError("the frame rate of images is not known", todo="give it with --fps")
+    facts = {
+        "id": name, "name": name, "edition": "1", "citation": "say how to cite these data",
+        "licence": {"name": "say who agreed to what"}, "confidence": "checked on a real file",
+        "fps": fps or rate, "length": _length(rows), "layout": layout,
+        "annotations": {"file": table.relative_to(root).as_posix(), "columns": columns}
+        | _kinds(rows),
+        **_classes(emotions),
+        "figures": {"faces": "hidden"},
+    }  # fmt: skip
+    return Manifest.model_validate(facts)
+
+
+def write_manifest(manifest: Manifest, path: Path) -> Path:
+    """Write a manifest as YAML to a new file, and read it back.
+
+    Raises
+    ------
+    OptionError
+        The file is there already.
+    """
+    if path.exists():
+        raise OptionError("is there already", where=path, todo="remove it, or choose another --out")
+    facts = manifest.model_dump(mode="json", exclude_defaults=True)
+    facts["figures"] = {"faces": "hidden"}
+    text = (
+        "# A start: look through it, above all at fps, first_frame, classes and figures.\n"
+        "# Every key is explained in data_manifests/template.yaml.\n"
+    )
+    body = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
+    path.write_text(text + body, encoding="utf-8")
+    parse_manifest(path)
+    return path
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_]+", "_", name.strip().casefold())
+
+
+def _find_table(root: Path) -> Path:
+    tables = [p for p in sorted(root.iterdir()) if is_sheet(p)]
+    for path in tables:
+        rows = read_sheet(path)
+        if rows and set(REQUIRED) <= {_plain(cell) for cell in rows[0]}:
+            return path
+    looked = ", ".join(p.name for p in tables) or "none"
+    raise DataError(
+        f"no table with the columns {', '.join(REQUIRED)}; tables there: {looked}", where=root,
+        todo="write one as CSV, or describe yours in a copy of data_manifests/template.yaml",
+    )  # fmt: skip
+
+
+def _column(table: Table, field: str) -> list[str]:
+    position = table.positions[field]
+    return [row[position] for row in table.rows if any(row)]
+
+
+def _length(table: Table) -> str:
+    pairs = Counter(zip(_column(table, "subject"), _column(table, "video"), strict=True))
+    return "short" if all(n == 1 for n in pairs.values()) else "long"
+
+
+def _kinds(table: Table) -> dict[str, object]:
+    if "kind" not in table.positions:
+        return {}
+    found = sorted({k for k in _column(table, "kind") if k})
+    return {"kinds": {k: "macro" if "macro" in k.casefold() else "micro" for k in found}}
+
+
+def _classes(emotions: list[str]) -> dict[str, object]:
+    found = sorted({e.strip().lower() for e in emotions if e.strip()})
+    classes = {name: [e for e in found if e in known] for name, known in CLASSES.items()}
+    rest = [e for e in found if not any(e in names for names in classes.values())]
+    return {"classes": {n: e for n, e in classes.items() if e}, "other_emotions": rest}
+
+
+def _guess_layout(
+    root: Path, subjects: list[str], videos: list[str]
+) -> tuple[dict[str, object], float | None]:
+    """Layout of the videos that the table names, and the frame rate that they state."""
+    pairs = {(s.casefold(), v.casefold()) for s, v in zip(subjects, videos, strict=True)}
+    names = [v for _, v in pairs]
+    seen = []
+    for path in _videos(root):
+        name = (path.name if path.is_dir() else path.stem).casefold()
+        if (path.parent.name.casefold(), name) in pairs:
+            return _layout(path, path.parent.parent.relative_to(root), "{subject}/{video}")
+        if names.count(name) == 1:
+            return _layout(path, path.parent.relative_to(root), "{video}")
+        seen.append(path.relative_to(root).as_posix())
+    found = ", ".join(seen[:4]) or "none"
+    raise DataError(
+        f"no video is called like one of the table, such as {min(names, default='')!r}; videos "
+        f"there: {found}", where=root,
+        todo="call them as in the column `video`, in a folder for each subject if names repeat",
+    )  # fmt: skip
+
+
+def _layout(path: Path, folder: Path, form: str) -> tuple[dict[str, object], float | None]:
+    above = "" if folder == Path() else f"{folder.as_posix()}/"
+    if path.is_dir():
+        image, first = _image_name(path)
+        name = {"kind": "image_folders", "video": above + form, "image": image}
+        return name | {"first_frame": first}, None
+    layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{path.suffix}"}
+    return layout, video_file(path).fps
+
+
+def _image_name(folder: Path) -> tuple[str, int]:
+    """Template of the names of images, and the first number."""
+    names = [e.name for e in entries(folder, folder, []) if Path(e.name).suffix.lower() in IMAGES]
+    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", n) for n in names]
+    numbered = [(f[1], int(f[2]), f[3]) for f in found if f]
+    (prefix, ending), _ = Counter((p, e) for p, _, e in numbered).most_common(1)[0]
+    return f"{prefix}{{frame}}{ending}", min(
+        n for p, n, e in numbered if (p, e) == (prefix, ending)
+    )
+
+
+def _videos(root: Path) -> Iterator[Path]:
+    """Video files, and folders of numbered images, down to a few folders deep."""
+    level = [root]
+    for _ in range(DEPTH):
+        below = []
+        for folder in level:
+            inside = entries(folder, root, [])
+            numbered = sum(bool(re.search(r"\d\.\w+$", e.name)) and
+                           Path(e.name).suffix.lower() in IMAGES for e in inside)  # fmt: skip
+            if numbered >= _MANY:
+                yield folder
+            for entry in inside:
+                if entry.is_dir():
+                    below.append(Path(entry.path))
+                elif Path(entry.name).suffix.lower() in VIDEOS:
+                    yield Path(entry.path)
+        level = below

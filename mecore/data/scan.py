@@ -1,0 +1,233 @@
+"""A user's copy, looked through: its videos, and where each annotated frame lies in them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mecore.data.annotations import FRAMES, Reading, read_annotations
+from mecore.data.find import Place, Problem, find_videos, inside, left_out, listing
+from mecore.data.frames import image_folder, number_images, open_frames
+from mecore.data.images import inspect_image
+from mecore.data.schema import Layout, Manifest
+from mecore.errors import DataError
+
+Frames = tuple[int | None, ...]
+VIDEO_COLUMNS = ["database", "subject", "video", "path", "n_frames", "fps", "width", "height"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a copy holds, and what is wrong with it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        With the layout that was found.
+    reading : Reading
+        The annotations as they stand in the sheet.
+    samples, videos : DataFrame
+        The tables of the database; samples that cannot be placed are left out.
+    problems, notes : list of Problem
+        What must be put right; what was done by a rule of the manifest.
+    """
+
+    manifest: Manifest
+    reading: Reading
+    samples: pd.DataFrame
+    videos: pd.DataFrame
+    problems: list[Problem]
+    notes: list[Problem]
+
+
+def scan_database(
+    manifest: Manifest, root: Path, progress: Callable[[list[Place]], Iterable[Place]] = iter
+) -> Scan:
+    """Look through a copy of a database.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Facts of the edition.
+    root : Path
+        Folder of the database.
+    progress : callable
+        Wraps the list of videos, to show how far it came.
+
+    Raises
+    ------
+    DataError
+        No such folder, no video, or no annotations that can be read.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"data root of {manifest.name} not found", where=root,
+            todo=f"pass the folder that holds {manifest.annotations.file_name}",
+        )  # fmt: skip
+    reading = read_annotations(manifest, root)
+    layout, places, found = find_videos(manifest, root, _owners(reading))
+    if layout is None:
+        raise DataError(
+            f"no video lies at {manifest.layout.video}; the folder holds {listing(root)}",
+            where=found[0].where if found else root,
+            todo="pass the folder that the manifest describes, one level up or down?",
+        )
+    manifest = manifest.model_copy(update={"layout": layout, "variants": []})
+    problems, notes = [*reading.problems, *found], list(reading.notes)
+    excluded = left_out(manifest, layout)
+    gone = [p for p in places if (p[0].casefold(), p[1].casefold()) in excluded]
+    places = [p for p in places if p not in gone]
+    notes += [Problem(str(p[3]), "left out, as the manifest says") for p in gone]
+    numbers: dict[tuple[str, str], list[int]] = {}
+    rows = []
+    for place in progress(places):
+        try:
+            rows.append(_video_row(manifest, layout, place, root, numbers))
+        except DataError as error:
+            problems.append(Problem(str(error.where), error.what, error.todo or ""))
+    videos = pd.DataFrame(rows, columns=VIDEO_COLUMNS)
+    samples = _place_samples(manifest, reading, videos, numbers, excluded, problems, notes)
+    return Scan(manifest, reading, samples, videos, _once(problems), notes)
+
+
+def _owners(reading: Reading) -> dict[str, str]:
+    """Subject of each video by name, where a name belongs to one subject only."""
+    pairs = reading.samples[["subject", "video"]].drop_duplicates()
+    single = pairs[~pairs.video.str.casefold().duplicated(keep=False)]
+    return dict(zip(single.video.str.casefold(), single.subject, strict=True))
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+def _video_row(
+    manifest: Manifest, layout: Layout, place: Place, root: Path,
+    numbers: dict[tuple[str, str], list[int]],
+) -> list[object]:  # fmt: skip
+    subject, video, _, path = place
+    if layout.image is not None:
+        numbered = number_images(path, layout.image)
+        outside = [p for p in numbered.values() if p.is_symlink() and not inside(p, root)]
+        if outside:
+            raise DataError("is a link that leads out of the data root", where=outside[0],
+                            todo="copy its target to this place")  # fmt: skip
+        source = image_folder(path, layout.image, manifest.fps, layout.first_frame)
+        numbers[subject, video] = list(numbered)
+        first = source.paths[0]
+    else:
+        source = open_frames(path, manifest.fps)  # type: ignore[assignment]
+        first = path
+    size, wrong = inspect_image(first) if layout.kind != "video_files" else (None, "")
+    if wrong:
+        raise DataError(
+            wrong, where=first, todo="copy this image again, or exclude the video in the manifest"
+        )
+    if size is None:
+        height, width = source.read(0).shape[:2]
+        size = (width, height)
+    relative = path.relative_to(root).as_posix()
+    return [manifest.id, subject, video, relative, len(source), manifest.fps, *size]
+
+
+def _place_samples(
+    manifest: Manifest, reading: Reading, videos: pd.DataFrame,
+    numbers: dict[tuple[str, str], list[int]], excluded: set[tuple[str, str]],
+    problems: list[Problem], notes: list[Problem],
+) -> pd.DataFrame:  # fmt: skip
+    """Find the video of each sample, and turn its frame numbers into positions in it."""
+    lengths = {(v.subject, v.video): int(v.n_frames) for v in videos.itertuples()}
+    same = {(s.casefold(), v.casefold()): (s, v) for s, v in lengths}
+    samples = reading.samples.copy()
+    keep, moved = [], 0
+    for s in samples.itertuples():
+        key = same.get((s.subject.casefold(), s.video.casefold()), (s.subject, s.video))
+        name = f"subject {s.subject}, video {s.video}, onset {s.onset} (from 0)"
+        if (key[0].casefold(), key[1].casefold()) in excluded:
+            continue
+        try:
+            if key not in lengths:
+                raise DataError(
+                    f"annotates a video that is not on disk: {name}",
+                    todo="complete the copy, or exclude the video in the manifest with a reason",
+                )
+            frames = tuple(None if f is pd.NA else int(f) for f in (s.onset, s.apex, s.offset))
+            placed = place_frames(frames, manifest, lengths[key], numbers.get(key), name)
+        except DataError as error:
+            problems.append(Problem(reading.places[s.Index], error.what, error.todo or ""))
+            continue
+        moved += placed[1]
+        keep.append((s.Index, *key, *placed[0]))
+    if moved:
+        notes.append(Problem(str(reading.path), f"{moved} expressions begin, peak or end at a "
+                             "frame that is missing or behind the end; the next one that is there "
+                             "was taken"))  # fmt: skip
+    table = samples.loc[[k[0] for k in keep]].reset_index(drop=True)
+    for position, column in enumerate(("subject", "video", *FRAMES), 1):
+        kind = "Int64" if column in FRAMES else table[column].dtype
+        table[column] = pd.Series([k[position] for k in keep], dtype=kind)
+    return table.sort_values(["subject", "video", "onset", "sample"], ignore_index=True)
+
+
+def place_frames(
+    frames: Frames, manifest: Manifest, length: int, numbers: list[int] | None, name: str
+) -> tuple[Frames, bool]:
+    """Find the positions of onset, apex and offset in a video.
+
+    Parameters
+    ----------
+    frames : tuple of int or None
+        Onset, apex (may be unknown) and offset, from 0 in the counting of the sheet.
+    manifest : Manifest
+        Says what the numbers on disk mean, and what may be mended.
+    length : int
+        Frames on disk.
+    numbers : list of int or None
+        Their numbers; None for a video file.
+    name : str
+        Of the expression, for messages.
+
+    Returns
+    -------
+    frames : tuple of int or None
+        From 0, in the video as it lies on disk.
+    moved : bool
+        Whether one of them was missing, and the next that is there was taken.
+
+    Raises
+    ------
+    DataError
+        The expression lies outside the video.
+    """
+    todo = "correct it in the manifest under `corrections`, with a reason and a source"
+    gaps = manifest.layout.first_frame == "gaps"
+    clip = "offset behind the end: last frame" in manifest.annotations.repair
+    onset, apex, offset = frames
+    assert onset is not None
+    assert offset is not None
+    if isinstance(manifest.layout.first_frame, int) or numbers is None:
+        first, last, there = 0, length - 1, None
+    else:
+        shift = manifest.annotations.first_frame
+        there = [n - shift for n in numbers]
+        first, last = there[0], there[-1]
+    if offset > last and not clip and not (gaps and onset <= last):
+        end = f"the video's {length} frames" if there is None else f"its last image, {last}"
+        raise DataError(f"offset {offset} lies behind {end}: {name}", todo=todo)
+    if (onset < first and not (gaps and offset >= first)) or onset > last:
+        raise DataError(
+            f"onset {onset} lies outside its images, {first} to {last}: {name}", todo=todo
+        )
+    bounded = tuple(None if f is None else min(max(f, first), last) for f in frames)
+    if there is None:
+        return bounded, bounded != frames
+    low, high = bisect_left(there, bounded[0] or 0), bisect_right(there, bounded[2] or 0) - 1
+    if low > high:
+        raise DataError(f"none of the frames {onset} to {offset} is there: {name}", todo=todo)
+    peak = None if apex is None else min(max(bisect_left(there, apex), low), high)
+    back = tuple(None if i is None else there[i] for i in (low, peak, high))
+    return (low, peak, high), back != frames
