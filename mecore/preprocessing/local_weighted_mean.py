@@ -88,18 +88,18 @@ def fit(points: ArrayLike, targets: ArrayLike, neighbours: int = 12) -> LocalWei
     terms = _terms(source)[:, :3]
     if np.linalg.matrix_rank(source - source.mean(axis=0), tol=1e-6 * np.ptp(source)) < 2:
         raise ValueError("all points lie on one line")
-    affine = np.linalg.lstsq(terms, target, rcond=None)[0]
+    affine = np.asarray(np.linalg.lstsq(terms, target, rcond=None)[0], np.float64)
     left = target - terms @ affine
     distance = np.linalg.norm(source[:, None] - source[None], axis=-1)
     order = np.argsort(distance, axis=1, kind="stable")[:, :neighbours]
-    radii = np.take_along_axis(distance, order[:, -1:], axis=1)[:, 0]
+    radii = np.asarray(np.take_along_axis(distance, order[:, -1:], axis=1)[:, 0], np.float64)
     if radii.min() == 0:
         raise ValueError("too many points coincide")
     polynomials = [
         np.linalg.lstsq(_terms((source[near] - p) / radius), left[near], rcond=_SILENT)[0]
         for p, radius, near in zip(source, radii, order, strict=True)
     ]
-    return LocalWeightedMean(source, radii, affine, np.array(polynomials))
+    return LocalWeightedMean(source, radii, affine, np.array(polynomials, np.float64))
 
 
 def _terms(at: Floats) -> Floats:

@@ -117,7 +117,7 @@ def register(
 def register_clip(frames: Iterable[Image], size: int = 128, **options: Any) -> Registered:
     """Register a video and keep it in memory, with the number of frames in each state."""
     pairs = list(register(frames, size, **options))
-    states = Counter(sight.state for _, sight in pairs)
+    states = Counter[str](sight.state for _, sight in pairs)
     return Registered(np.stack([face for face, _ in pairs]), dict(states))
 
 
