@@ -125,23 +125,18 @@ class DenseStudy:
 
     def choice(self, technique: str, subject: str, column: str = "honest") -> Setting:
         """Setting of a technique for a left-out subject, in one of the columns."""
-        return self._choices[column][technique, subject]
+        labels: Labels = "permuted" if "chance" in column else "true"
+        # An oracle has one setting for all folds.
+        left_out = "" if column.startswith("oracle") else subject
+        key = technique, left_out, labels
+        if key not in self._chosen:
+            choose = self._honest if left_out else self._oracle
+            self._chosen[key] = choose(*key)
+        return self._chosen[key]
 
     @cached_property
-    def _choices(self) -> dict[str, dict[tuple[str, str], Setting]]:
-        found: dict[str, dict[tuple[str, str], Setting]] = {c: {} for c in COLUMN_NAMES}
-        subjects = [p.test[0] for p in self.plans_with("true")]
-        for technique in self.techniques:
-            everyone = {
-                "oracle": self._oracle(technique, "true"),
-                "oracle on chance": self._oracle(technique, "permuted"),
-            }
-            for subject in subjects:
-                for column, setting in everyone.items():
-                    found[column][technique, subject] = setting
-                for column, labels in (("honest", "true"), ("chance", "permuted")):
-                    found[column][technique, subject] = self._honest(technique, subject, labels)
-        return found
+    def _chosen(self) -> dict[tuple[str, str, str], Setting]:
+        return {}
 
     def _honest(self, technique: str, subject: str, labels: Any) -> Setting:
         if technique in METHODS:
@@ -157,37 +152,35 @@ class DenseStudy:
             (spotted_windows(*part[k, int(s[0])], s[1]), self.items[k].intervals) for k in keys
         ))  # fmt: skip
 
-    def _oracle(self, technique: str, labels: Any) -> Setting:
+    def _oracle(self, technique: str, _: str, labels: Any) -> Setting:
         if technique in METHODS:
             return self.free.choose(technique, None)
         return best(settings_of(technique, self.epochs), lambda s: count(
             (self.found(technique, k, s, labels), item.intervals) for k, item in self.items.items()
         ))  # fmt: skip
 
-    def rows(self, column: str = "honest") -> pd.DataFrame:
-        """Spotted and annotated intervals of all techniques in one of the columns."""
+    def rows(self, technique: str, column: str = "honest") -> pd.DataFrame:
+        """Spotted and annotated intervals by one technique, in one of the columns."""
         labels: Labels = "permuted" if "chance" in column else "true"
         rows = []
-        for technique in self.techniques:
-            for key, item in self.items.items():
-                setting = self.choice(technique, item.subject, column)
-                rows += rows_of(technique, item, self.found(technique, key, setting, labels))
+        for key, item in self.items.items():
+            setting = self.choice(technique, item.subject, column)
+            rows += rows_of(technique, item, self.found(technique, key, setting, labels))
         return as_rows(rows)
+
+    def score(self, technique: str, column: str = "honest") -> dict[str, float]:
+        """Measures of one technique in one of the columns."""
+        if technique in METHODS and "chance" in column:
+            return self._free_chance(technique, column)
+        return score_rows(self.rows(technique, column), self.task.items)
 
     @cached_property
     def columns(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Measures by column and technique."""
-        result: dict[str, dict[str, dict[str, float]]] = {}
-        tables = {column: self.rows(column) for column in COLUMN_NAMES}
-        for column, table in tables.items():
-            groups = dict(iter(table.groupby("technique", sort=False)))
-            result[column] = {
-                t: score_rows(groups[t], self.task.items)
-                for t in self.techniques
-                if t not in METHODS or "chance" not in column
-            } | ({m: self._free_chance(m, column) for m in METHODS} if "chance" in column else {})
+        """Measures by column and technique; they and the rows behind them are stored."""
+        result = {c: {t: self.score(t, c) for t in self.techniques} for c in COLUMN_NAMES}
         self.store.save_metrics(result)
-        self.store.save_rows(pd.concat([t.assign(column=c) for c, t in tables.items()]))
+        rows = [self.rows(t, c).assign(column=c) for c in COLUMN_NAMES for t in self.techniques]
+        self.store.save_rows(pd.concat(rows, ignore_index=True))
         return result
 
     def _free_chance(self, technique: str, column: str) -> dict[str, float]:

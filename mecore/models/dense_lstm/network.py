@@ -37,5 +37,5 @@ def build_network(length: int, options: DenseOptions) -> keras.Model:
             x = layers.Bidirectional(lstm, name=f"both_{number + 1}")(x, mask=mask)
         else:
             x = lstm(x)
-    scores = layers.Dense(1, name="score")(x)
-    return keras.Model([features, mask], layers.Reshape((-1,))(scores), name="dense_lstm")
+    scores = layers.Dense(1, name="score")(x)[..., 0]
+    return keras.Model([features, mask], scores, name="dense_lstm")
