@@ -107,7 +107,13 @@ def training_windows(
 
 
 def score_positions(scorer: Scorer, features: Floats, options: DenseOptions) -> NDArray[np.float64]:
-    """Score of each position of a video: the mean over all scanning windows, stride 1."""
-    starts = scan_starts(len(features), options.positions)
-    scores = scorer(features, starts, options.positions)
-    return fuse(scores, starts, len(features), min(options.skip, options.positions - 1))
+    """Score of each position of a video: the mean over all scanning windows, stride 1.
+
+    An LSTM that has seen nothing yet answers with what is usual in training. So ``options.skip``
+    copies of the first position go before the video, and count as little as the first positions of
+    any other window.
+    """
+    size, skip = options.positions, min(options.skip, options.positions - 1)
+    padded = np.concatenate([np.repeat(features[:1], skip, axis=0), features])
+    starts = scan_starts(len(padded), size)
+    return fuse(scorer(padded, starts, size), starts, len(padded), skip)[skip:]

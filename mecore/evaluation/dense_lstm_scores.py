@@ -71,9 +71,14 @@ def count(found: Iterable[tuple[Spotted, NDArray[np.int64]]]) -> NDArray[np.int6
 
 
 def best(settings: Sequence[Setting], counts: Callable[[Setting], NDArray[np.int64]]) -> Setting:
-    """The setting of the highest F1; of equal ones the first."""
-    f1 = [precision_recall_f1(*Counts(*counts(s).tolist()))[2] for s in settings]
-    return settings[int(np.argmax(f1))]
+    """The setting of the highest F1; of equal ones that of fewest false positives, then the first.
+
+    Where nothing is ever found, this prefers a setting that claims little.
+    """
+    found = [Counts(*counts(s).tolist()) for s in settings]
+    return settings[max(
+        range(len(settings)), key=lambda i: (precision_recall_f1(*found[i])[2], -found[i].fp, -i)
+    )]  # fmt: skip
 
 
 class FreeSpotters:

@@ -210,25 +210,31 @@ def f1_at(study: DenseStudy, technique: str, epoch: float) -> float:
     return precision_recall_f1(*count(found).tolist())[2]
 
 
-def draw_limit(axes: Sequence[Axes], limit: pd.DataFrame, seed: int = 0) -> Sequence[Axes]:
-    """F1 against the size of the motion and against noise, with 90 % bands over subjects."""
+def draw_limit(axes: NDArray[Any], limit: pd.DataFrame, seed: int = 0) -> NDArray[Any]:
+    """F1 against the size of the motion and against noise, with 90 % bands over subjects.
+
+    Spotters without learning in the first row of axes, networks in the second.
+    """
     usual = limit.noise.mode().iloc[0]
-    parts = limit[limit.noise == usual], limit[limit.peak == 1.0]
-    for ax, part, by in zip(axes, parts, ("peak", "noise"), strict=True):
-        for technique, colour in zip(limit.technique.unique(), _CYCLE * 2, strict=False):
-            curve = _bands(part[part.technique == technique], by, seed)
-            free = technique in METHODS
-            ax.plot(curve.index, curve.f1, color=COLOURS[colour], label=title_of(technique),
-                    lw=2 if free else 1.2, ls="-" if free else "--", marker=".")  # fmt: skip
-            ax.fill_between(curve.index, curve.low, curve.high, color=COLOURS[colour], alpha=0.12,
-                            lw=0)  # fmt: skip
-        ax.set(ylim=(-0.02, 1.05), ylabel="F1")
-    axes[0].set(xscale="log", xlabel=f"peak motion, pixels of the frame (noise {usual:g})")
-    levels = sorted(parts[0].peak.unique())
-    axes[0].set_xticks(levels, [f"{p:g}" for p in levels])
-    axes[0].minorticks_off()
-    axes[1].set(xlabel="noise, grey levels (motion 1 pixel)")
-    axes[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    parts = {"peak": limit[limit.noise == usual], "noise": limit[limit.peak == 1.0]}
+    free = limit.technique.isin(METHODS)
+    groups = [limit[rows].technique.unique() for rows in (free, ~free)]
+    for row, techniques in zip(axes, groups, strict=True):
+        for ax, (by, part) in zip(row, parts.items(), strict=True):
+            for technique, colour in zip(techniques, _CYCLE, strict=False):
+                curve = _bands(part[part.technique == technique], by, seed)
+                ax.plot(curve.index, curve.f1, color=COLOURS[colour], label=title_of(technique),
+                        marker=".")  # fmt: skip
+                ax.fill_between(curve.index, curve.low, curve.high, color=COLOURS[colour],
+                                alpha=0.15, lw=0)  # fmt: skip
+            ax.set(ylim=(-0.02, 1.05), ylabel="F1")
+        levels = sorted(parts["peak"].peak.unique())
+        row[0].set_xscale("log")
+        row[0].set_xticks(levels, [f"{p:g}" for p in levels])
+        row[0].minorticks_off()
+        row[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[-1, 0].set_xlabel(f"peak motion, pixels of the frame (noise {usual:g})")
+    axes[-1, 1].set_xlabel("noise, grey levels (motion 1 pixel)")
     return axes
 
 

@@ -149,3 +149,13 @@ def test_every_option_is_documented():
 def test_options_that_do_not_exist_are_refused(changes, message):
     with pytest.raises(OptionError, match=message):
         reading(**changes)
+
+
+def test_a_video_that_does_not_change_has_no_score_that_stands_out_at_its_start():
+    runtime.start(0)
+    scores = score_positions(Scorer(build_network(5, SMALL)), np.ones((40, 5), np.float32), SMALL)
+    alone = score_positions(
+        Scorer(build_network(5, SMALL)), np.ones((40, 5), np.float32), reading(positions=8, skip=0)
+    )
+    assert scores.shape == alone.shape == (40,)
+    assert np.ptp(scores) < np.ptp(alone)

@@ -120,7 +120,7 @@ class DenseOptions:
     # -- spotting ---------------------------------------------------------------------------------
     skip: int = _choice(
         8, "spotting", "first positions of a window left out of the mean", paper="no",
-        why="the LSTM has seen little there",
+        why="the LSTM has seen little there; the first frame stands still before a video begins",
     )  # fmt: skip
     floor: bool = _choice(
         True, "spotting", "absolute floor besides the threshold", paper="no",
