@@ -71,8 +71,11 @@ def draw_registration(
     before = to_grey(frames[1]).astype(np.float32) - to_grey(frames[0])
     after = seen.clip[-1].astype(np.float32) - seen.clip[0]
     names = (f"frame {later} − first, as filmed", "the same, registered")
+    # Edges that differ draw a face as well as the face itself does.
+    may_show = database.manifest.figures.may_show(subject)
     for ax, difference, name in zip(axes[2:], (before, after), names, strict=True):
-        _signed(ax, difference, 40, name)
+        mean = f"{name}\nmean {np.abs(difference).mean():.1f} grey levels"
+        _signed(ax, difference if may_show else np.zeros_like(difference), 40, mean)
     axes[-1].figure.colorbar(axes[-1].images[0], ax=axes[-1], label="grey levels", shrink=0.8)
     return axes
 
@@ -87,14 +90,17 @@ def _signed(ax: Axes, image: NDArray[Any], limit: float, title: str) -> Axes:
     return ax
 
 
-def draw_slices(axes: Sequence[Axes], item: VideoItem, options: DenseOptions) -> Sequence[Axes]:
+def draw_slices(
+    axes: Sequence[Axes], item: VideoItem, database: Database, options: DenseOptions
+) -> Sequence[Axes]:
     """The three planes of a clip around its first expression: XY, XT and YT through the mouth."""
     onset, offset = (int(v) for v in item.intervals[0])
     first = max(onset - 25, 0)
     seen = register_clip(_until(item.frames(), offset + 25), options.size)
     clip = seen.clip[first:]
     x, y = template(options.size)[48].round().astype(int)
-    slices = clip[len(clip) // 2], clip[:, y], clip[:, :, x]
+    face = faces.face_or_blank(database, item.subject, clip[len(clip) // 2])
+    slices = face, clip[:, y], clip[:, :, x]
     names = ("XY: one frame", "XT: a row, through the mouth", "YT: a column, mouth corner")
     for ax, image, name in zip(axes, slices, names, strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto")

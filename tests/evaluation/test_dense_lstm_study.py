@@ -3,7 +3,9 @@ import os
 import shutil
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from mecore.errors import DataError
@@ -16,6 +18,9 @@ from mecore.evaluation.executors import InProcess
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.videos import Expression, list_videos, prepare
 from mecore.models.dense_lstm.options import reading
+from mecore.report import dense_lstm_figures as figures
+from mecore.report import dense_lstm_tables as tables
+from mecore.report.published import load_published
 from tests.conftest import write_frames
 
 QUICK = reading(blocks=4, components=4, positions=16, epochs=2, every=1, validation=1, seconds=0.1)
@@ -173,6 +178,55 @@ def test_annotations_that_are_turned_keep_their_number_and_length(study):
         assert moved.min() >= 0
         assert moved.max() < item.n_frames
         np.testing.assert_array_equal(turned(item, 0), item.intervals)
+
+
+def test_tables_say_what_was_measured_beside_what_was_printed(study, tiny):
+    beside = tables.beside(load_published("dense_lstm"), study)
+    assert beside.loc["HOG-TOP Overlap LSTM", "printed, «CASME2»"] == 0.84
+    assert beside.loc["HOG-TOP Apex LSTM", "printed, SMIC-VIS-E"] == 0.38
+    assert np.isnan(beside.loc["flow peaks", "printed, SMIC-VIS-E"])
+    measures = tables.measures(study)
+    false = tables.where_false(study, tiny)
+    assert (false.sum(axis=1) >= measures["false positives"] - measures["true positives"]).all()
+    assert tables.tracking(study).to_numpy().sum() == sum(i.n_frames for i in study.task.items)
+    assert len(tables.choices()) > 20
+
+
+def test_motion_that_is_seen_is_interpolated_between_levels():
+    rows = [
+        {"technique": "chi2", "subject": s, "peak": p, "noise": 1.0, "tp": t, "fp": 0, "fn": 1 - t}
+        for s in ("a", "b", "c")
+        for p, t in ((0.1, 0), (1.0, int(s != "c")), (3.0, 1))
+    ]
+    found = tables.halfway(pd.DataFrame(rows)).iloc[0]
+    assert found["F1 at 0.1 pixels"] == 0
+    assert found["F1 at 3 pixels"] == 1
+    assert 0.1 < found["pixels for F1 = 0.5"] < 1
+
+
+def test_no_face_of_a_licensed_database_reaches_a_figure(study, tiny):
+    hidden = tiny.manifest.model_copy(
+        update={"figures": tiny.manifest.figures.model_copy(update={"faces": "hidden"})}
+    )
+    database, item = replace(tiny, manifest=hidden), study.task.items[0]
+    _, axes = plt.subplots(1, 7)
+    figures.draw_registration(axes[:4], item, database, QUICK, 5)
+    figures.draw_slices(axes[4:], item, database, QUICK)
+    for ax in axes[:5]:
+        assert np.ptp(np.asarray(ax.images[0].get_array())) == 0
+    plt.close("all")
+
+
+def test_every_figure_of_the_study_can_be_drawn(study):
+    _, axes = plt.subplots(2, 4)
+    figures.draw_learning(axes[0, :2], study)
+    figures.draw_columns(axes[0, 2], tables.by_column(study))
+    item = figures.shown_video(study, "flow-peaks")
+    figures.draw_targets(axes[0, 3], item, QUICK, 9)
+    for ax, technique in zip(axes[1], study.techniques, strict=False):
+        figures.draw_scores(ax, study, technique, item)
+    assert all(ax.lines or ax.patches for ax in axes.ravel())
+    plt.close("all")
 
 
 def test_clips_of_known_motion_belong_to_the_long_phantom_only(tiny):

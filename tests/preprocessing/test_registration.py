@@ -60,9 +60,11 @@ def test_control_points_go_near_their_targets():
 def test_points_on_a_line_in_a_face_do_no_harm():
     shape = template().astype(float)
     bent = shape + np.random.default_rng(0).normal(0, 1, shape.shape)
-    y, x = np.mgrid[:128, :128]
-    grid = np.stack([x, y], axis=-1).astype(float)
-    assert np.abs(local_weighted_mean.fit(shape, bent)(grid) - grid).max() < 15
+    low, high = shape.min(axis=0), shape.max(axis=0)
+    grid = np.stack(np.meshgrid(*np.linspace(low, high, 60).T), axis=-1)
+    off = np.linalg.norm(local_weighted_mean.fit(shape, bent)(grid) - grid, axis=-1)
+    assert np.median(off) < 2
+    assert off.max() < 20
 
 
 @pytest.mark.parametrize(
