@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.tvl1_compiled import compiled, compiled_exactly
+from mecore.descriptors.compiled import compiled, compiled_exactly
 
 Floats = NDArray[np.float32]
 # Below this squared gradient a small residual moves nothing (the machine epsilon, as in OpenCV).
