@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.tvl1_compiled import compiled
+from mecore.descriptors.compiled import compiled
 from mecore.descriptors.tvl1_pyramid import Level
 
 Floats = NDArray[np.float32]

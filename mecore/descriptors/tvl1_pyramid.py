@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.tvl1_compiled import compiled
+from mecore.descriptors.compiled import compiled
 
 Floats = NDArray[np.float32]
 

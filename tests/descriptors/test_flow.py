@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mecore.descriptors import tvl1_compiled
+from mecore.descriptors import compiled
 from mecore.descriptors.flow import flow_pairs, flow_stream, optical_flow
 from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
 from mecore.descriptors.tvl1_pyramid import pyramid
@@ -283,14 +283,14 @@ def test_a_clip_is_a_stack_of_grey_frames():
 
 
 def test_without_a_writable_folder_the_loops_are_compiled_and_it_is_said(monkeypatch):
-    real = tvl1_compiled.njit
+    real = compiled.njit
 
     def nowhere(function, cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return real(function, **options)
 
-    monkeypatch.setattr(tvl1_compiled, "njit", nowhere)
+    monkeypatch.setattr(compiled, "njit", nowhere)
     with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
-        double = tvl1_compiled.compiled(lambda x: 2 * x)
+        double = compiled.compiled(lambda x: 2 * x)
     assert double(4) == 8

@@ -1,4 +1,4 @@
-"""How the loops of TV-L1 are compiled: once, kept on disk, without the interpreter's lock."""
+"""How loops are compiled: once, kept on disk, without the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(function, cache=True, **options)
     except RuntimeError:
         warnings.warn(
-            "compiled optical flow cannot be kept, so that every process compiles it again; "
+            "compiled loops cannot be kept, so that every process compiles them again; "
             "name a writable folder in NUMBA_CACHE_DIR",
             RuntimeWarning,
             stacklevel=1,  # one place for all functions: it is shown once

@@ -1,0 +1,110 @@
+"""Every window of a video: votes of each frame are counted once, windows are differences of sums.
+
+A window of L frames is described as if it were a clip of its own (its first and last m frames are
+no centres), at a cost that does not depend on L (Tran et al. 2019, «from each position»).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.descriptors.top.grid import bounds
+from mecore.descriptors.top.histograms import (
+    Bytes,
+    check_clip,
+    check_time_blocks,
+    frame_histograms,
+    normalise,
+)
+from mecore.descriptors.top.options import TopOptions
+
+Floats = NDArray[np.float32]
+
+
+def dense_windows(clip: Bytes, options: TopOptions, length: int) -> Floats:
+    """Vectors of all windows [i, i + length) of a clip.
+
+    Parameters
+    ----------
+    clip : array, (T, H, W), uint8
+        Grey frames.
+    options : TopOptions
+        The descriptor.
+    length : int
+        Frames of a window.
+
+    Returns
+    -------
+    array, (T - length + 1, options.length), float32
+
+    Raises
+    ------
+    ValueError
+        A window longer than the clip, or shorter than the descriptor needs; else as
+        `mecore.descriptors.top.histograms.frame_histograms`.
+    """
+    clip = check_clip(clip, options)
+    _check_length(length, options)
+    if length > len(clip):
+        raise ValueError(f"a window of {length} frames is longer than the clip of {len(clip)}")
+    return _windows(clip, options, length)
+
+
+def stream_windows(
+    frames: Iterable[Bytes], options: TopOptions, length: int, chunk: int = 256
+) -> Iterator[Floats]:
+    """Vectors of all windows while frames arrive, in constant memory.
+
+    Parameters
+    ----------
+    frames : iterable of array, (H, W), uint8
+        Read once.
+    options, length
+        See `dense_windows`.
+    chunk : int
+        Windows that are computed at once.
+
+    Yields
+    ------
+    array, (at most chunk, options.length), float32
+        In order; nothing if there are fewer than ``length`` frames.
+
+    Raises
+    ------
+    ValueError
+        See `dense_windows`; frames that differ in size.
+    """
+    _check_length(length, options)
+    waiting: list[Bytes] = []
+    for number, frame in enumerate(frames):
+        if waiting and frame.shape != waiting[0].shape:
+            raise ValueError(f"frame {number}: {frame.shape}, the frames before {waiting[0].shape}")
+        waiting.append(frame)
+        if len(waiting) == length - 1 + chunk:
+            yield _windows(check_clip(np.stack(waiting), options), options, length)
+            waiting = waiting[chunk:]
+    if len(waiting) >= length:
+        yield _windows(check_clip(np.stack(waiting), options), options, length)
+
+
+def _windows(clip: Bytes, options: TopOptions, length: int) -> Floats:
+    votes = frame_histograms(clip, options)
+    centres = length - 2 * options.time_margin
+    # Sums of a chunk stay far below 2^24, so that whole votes are exact in any of these types.
+    total = np.zeros((len(votes) + 1, *votes.shape[1:]), votes.dtype)
+    np.cumsum(votes, axis=0, out=total[1:])
+    n, cut = len(votes) - centres + 1, bounds(centres, options.time_blocks)
+    blocks = [total[b : b + n] - total[a : a + n] for a, b in pairwise(cut)]
+    sums = blocks[0][:, None] if len(blocks) == 1 else np.stack(blocks, axis=1)
+    return normalise(sums, options).astype(np.float32)
+
+
+def _check_length(length: int, options: TopOptions) -> None:
+    needed = 2 * options.time_margin + 1
+    if length < needed:
+        raise ValueError(f"{options.kind} needs windows of {needed} frames, not of {length}")
+    check_time_blocks(length - 2 * options.time_margin, options)
