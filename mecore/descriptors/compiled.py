@@ -9,12 +9,19 @@ from typing import Any
 from numba import njit
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], *, exact: bool = False) -> Callable[..., Any]:
     """Compile a function on its first call and keep the result on disk.
 
     The cache lies beside the source, or in the user's cache folder where that is read-only, or
     where the environment variable NUMBA_CACHE_DIR says. It notices a change of the file a function
     stands in, not of another file whose functions it calls.
+
+    Parameters
+    ----------
+    function : callable
+        What numba can compile.
+    exact : bool
+        Keep the order of every sum, and infinities: where the last bit matters.
 
     Warns
     -----
@@ -22,7 +29,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         No folder can be written to: every process compiles again.
     """
     # Frames are checked to be finite before they get here, so NaN and infinity may be ignored.
-    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+    options = {"fastmath": not exact, "nogil": True, "error_model": "numpy"}
     try:
         return njit(function, cache=True, **options)
     except RuntimeError:

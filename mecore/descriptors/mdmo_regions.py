@@ -118,13 +118,13 @@ def mdmo_regions(
     """
     found = []
     for number, corners in enumerate(region_polygons(points, lift)):
+        whole = corners.astype(np.int32)  # halves are cut off, as in the published code
         if fill == "border":
             mask = np.zeros(shape, np.uint8)
-            # Halves are cut off, as in the published code.
-            cv2.drawContours(mask, [corners.astype(np.int32)], 0, 1, cv2.FILLED)
+            cv2.drawContours(mask, [whole], 0, 1, cv2.FILLED)
             row, column = np.nonzero(mask)
         else:
-            row, column = polygon(corners[:, 1], corners[:, 0], shape)
+            row, column = polygon(whole[:, 1], whole[:, 0], shape)
         if not row.size:
             raise ValueError(
                 f"region {number} of 36 has no pixel on an image of {shape[1]}×{shape[0]}; its "

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.tvl1_compiled import compiled
+from mecore.descriptors.compiled import compiled
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-3  # libsvm's and scikit-learn's default
