@@ -62,9 +62,7 @@ def _sweep(
 
 
 @partial(compiled, exact=True)
-def _lasso(
-    gram: Floats, pull: Floats, ridge: float, beta: float, code: Floats, k: int
-) -> None:
+def _lasso(gram: Floats, pull: Floats, ridge: float, beta: float, code: Floats, k: int) -> None:
     """Minimise ½ cᵀ(G + ridge I)c - pullᵀc + β|c|₁ by coordinate descent, from ``code`` on."""
     rest = pull - gram @ code
     for _ in range(10000):

@@ -51,7 +51,7 @@ def lbp_sip(
     """
     options = TopOptions(rows=blocks, columns=blocks, radii=(1, 1, t_radius))
     clip = check_clip(clip, options)
-    offsets = np.array(_SIP) * (t_radius, 1, 1)
+    offsets = np.array(_SIP, np.int64) * np.array((t_radius, 1, 1), np.int64)
     codes = _codes(clip, offsets, np.zeros_like(offsets), (t_radius, 1, 1))
     if joint:
         return _count(codes, 64, blocks)
@@ -133,7 +133,9 @@ def elbp_top(
         See `lbp_sip`; or circles that coincide.
     """
     if not 0 < inner < min(radii):
-        raise ValueError(f"the inner circle lies {inner} inside radii {radii}: 1 … {min(radii) - 1}")
+        raise ValueError(
+            f"the inner circle lies {inner} inside radii {radii}: 1 … {min(radii) - 1}"
+        )
     options = TopOptions(rows=blocks, columns=blocks, radii=radii)
     clip = check_clip(clip, options)
     small = replace(options, radii=(radii[0] - inner, radii[1] - inner, radii[2] - inner))

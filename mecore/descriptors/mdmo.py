@@ -137,14 +137,29 @@ def mdmo(
     return polar_feature(mean, weight) if angles == "raw" else (mean / _largest(mean)).ravel()
 
 
-def polar_feature(vectors: Floats, weight: float) -> Floats:
-    """(..., 36, 2) vectors as (..., 72): λ ρ / max ρ, then (1 - λ) θ."""
-    rho = np.linalg.norm(vectors / _largest(vectors), axis=-1)
+def polar_feature(vectors: Floats, weight: float, *, together: bool = False) -> Floats:
+    """Main directions as λ ρ, then (1 - λ) θ.
+
+    Parameters
+    ----------
+    vectors : array, (..., 36, 2)
+        Main directions.
+    weight : float
+        λ in [0, 1].
+    together : bool
+        Divide by the largest ρ of all frames (the last axis but two), not by that of each.
+
+    Returns
+    -------
+    array, (..., 72)
+    """
+    rho = np.linalg.norm(vectors / _largest(vectors, together), axis=-1)
     # Nothing moves nowhere: -0.0 must not become the angle π.
     theta = np.where(rho > 0, np.arctan2(vectors[..., 1], vectors[..., 0]), 0.0)
     return np.concatenate([weight * rho, (1 - weight) * theta], axis=-1)
 
 
-def _largest(vectors: Floats) -> Floats:
-    largest = np.linalg.norm(vectors, axis=-1).max(axis=-1)[..., None, None]
+def _largest(vectors: Floats, together: bool = False) -> Floats:
+    axes = (-2, -1) if together else (-1,)
+    largest = np.linalg.norm(vectors, axis=-1).max(axis=axes, keepdims=True)[..., None]
     return np.where(largest > 0, largest, 1.0)

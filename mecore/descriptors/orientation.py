@@ -77,7 +77,7 @@ def block_hoof(
     index = np.minimum(index, bins - 1) if folded else index % bins
     cell = _block_of(field.shape[:2], blocks) * bins + index
     counts = np.bincount(cell.ravel(), np.hypot(u, v).ravel(), blocks * blocks * bins)
-    return _unit_sum(counts.reshape(blocks, blocks, bins))
+    return _unit_sum(counts.astype(np.float64).reshape(blocks, blocks, bins))
 
 
 def biwoof(flow: NDArray[np.floating], blocks: int = 5, bins: int = 8) -> Floats:

@@ -45,7 +45,7 @@ def fit_affine(source: ArrayLike, target: ArrayLike) -> Floats:
     solution, _, rank, _ = np.linalg.lstsq(matrix, goals, rcond=None)
     if rank < 3:
         raise FaceError(f"an affine motion needs three points off one line, not {len(points)}")
-    return solution
+    return np.asarray(solution, np.float64)
 
 
 def align_clip(clip: NDArray[Any], points: ArrayLike) -> NDArray[Any]:

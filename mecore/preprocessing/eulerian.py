@@ -121,7 +121,7 @@ def _band(
     frames: Floats, alpha: float, cutoff: float, r: tuple[float, float], fps: float
 ) -> Floats:
     """What is added to every frame of one channel."""
-    gains = gain_schedule(*frames.shape[1:], alpha, cutoff)[::-1, 2]
+    gains = gain_schedule(frames.shape[1], frames.shape[2], alpha, cutoff)[::-1, 2]
     bands = _pyramids(frames, len(gains))
     fast, slow = (rate_at(x, fps) for x in r)
     total: Floats | None = None

@@ -83,9 +83,7 @@ def warp(reference: NDArray[Any], flow: Floats, rounds: int = 20) -> NDArray[Any
     for _ in range(rounds):
         here = cv2.remap(flow, back_x, back_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         back_x, back_y = x - here[..., 0], y - here[..., 1]
-    return cv2.remap(
-        reference, back_x, back_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.remap(reference, back_x, back_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def magnify_lagrangian(

@@ -36,7 +36,9 @@ def tim_matrix(n: int, length: int) -> Floats:
         No frame, or none wanted.
     """
     if n < 1 or length < 1:
-        raise ValueError(f"{length} frames cannot be interpolated from {n}: both must be at least 1")
+        raise ValueError(
+            f"{length} frames cannot be interpolated from {n}: both must be at least 1"
+        )
     place = np.linspace(0, n - 1, length)[:, None, None]
     k, frame = np.arange(1, n)[None, None, :], np.arange(n)[None, :, None]
     waves = np.cos(k * np.pi * (place + 0.5) / n) * np.cos(k * np.pi * (frame + 0.5) / n)

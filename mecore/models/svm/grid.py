@@ -63,8 +63,11 @@ class PolynomialGrid:
 
     @cached_property
     def plan(self) -> Plan:
-        """Kernels (q, 3), penalties of each in descending order, where they end, and which of
-        them belongs to each setting."""
+        """What is to be solved.
+
+        Kernels (q, 3), the penalties of each in descending order, where they end, and which of
+        them belongs to each setting.
+        """
         groups: dict[tuple[int, float], dict[float, tuple[float, float]]] = defaultdict(dict)
         keys = []
         for degree, coef, gamma, penalty in self.settings:
@@ -73,7 +76,10 @@ class PolynomialGrid:
             bound = float(f"{penalty * gamma**degree:.12g}")
             groups[kernel].setdefault(bound, (gamma, penalty))
             keys.append((kernel, bound))
-        kernels, bounds, ends, place = [], [], [], {}
+        kernels: list[tuple[int, float, float]] = []
+        bounds: list[float] = []
+        ends: list[int] = []
+        place = {}
         for (degree, ratio), members in groups.items():
             gamma = max(g for g, _ in members.values())
             kernels.append((degree, ratio * gamma, gamma))

@@ -88,35 +88,54 @@ def _select(s: State, active: int) -> tuple[int, int]:
 
 
 @exact
+def _opposite(a: float, b: float, delta: float, bound: float) -> tuple[float, float]:
+    """Move the multipliers of samples of two classes; their difference stays."""
+    difference = a - b
+    a, b = a + delta, b + delta
+    if difference > 0:
+        if b < 0:
+            a, b = difference, 0.0
+        if a > bound:
+            a, b = bound, bound - difference
+    else:
+        if a < 0:
+            a, b = 0.0, -difference
+        if b > bound:
+            a, b = bound + difference, bound
+    return a, b
+
+
+@exact
+def _alike(a: float, b: float, delta: float, bound: float) -> tuple[float, float]:
+    """Move the multipliers of samples of one class; their sum stays."""
+    total = a + b
+    a, b = a - delta, b + delta
+    if total > bound:
+        if a > bound:
+            a, b = bound, total - bound
+        if b > bound:
+            a, b = total - bound, bound
+    else:
+        if b < 0:
+            a, b = total, 0.0
+        if a < 0:
+            a, b = 0.0, total
+    return a, b
+
+
+@exact
 def _step(s: State, i: int, j: int, bound: float) -> None:
     """Move two multipliers to their optimum inside the box."""
     alpha, g = s.alpha, s.gradient
     curvature = s.diagonal[i] + s.diagonal[j] - 2.0 * np.float64(s.kernel[i, j])
     if curvature <= 0:
         curvature = _TAU
-    a, b = alpha[i], alpha[j]
     if s.y[i] != s.y[j]:
-        delta, difference = s.y[i] * (g[j] - g[i]) / curvature, a - b
-        a, b = a + delta, b + delta
-        if difference > 0 and b < 0:
-            a, b = difference, 0.0
-        elif difference <= 0 and a < 0:
-            a, b = 0.0, -difference
-        if difference > 0 and a > bound:
-            a, b = bound, bound - difference
-        elif difference <= 0 and b > bound:
-            a, b = bound + difference, bound
+        delta = s.y[i] * (g[j] - g[i]) / curvature
+        a, b = _opposite(alpha[i], alpha[j], delta, bound)
     else:
-        delta, total = s.y[i] * (g[i] - g[j]) / curvature, a + b
-        a, b = a - delta, b + delta
-        if total > bound and a > bound:
-            a, b = bound, total - bound
-        elif total <= bound and b < 0:
-            a, b = total, 0.0
-        if total > bound and b > bound:
-            a, b = total - bound, bound
-        elif total <= bound and a < 0:
-            a, b = 0.0, total
+        delta = s.y[i] * (g[i] - g[j]) / curvature
+        a, b = _alike(alpha[i], alpha[j], delta, bound)
     alpha[i], alpha[j] = a, b
     for t in (i, j):
         below, above = alpha[t] < bound, alpha[t] > 0
@@ -231,9 +250,7 @@ def _threshold(s: State, bound: float) -> float:
 
 
 @exact
-def solve(
-    kernel: NDArray[np.float64], y: Floats, bound: float
-) -> tuple[Floats, float, float]:
+def solve(kernel: NDArray[np.float64], y: Floats, bound: float) -> tuple[Floats, float, float]:
     """Solve a two-class problem.
 
     Parameters
