@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ def clip_features(clip: Clip, options: HandcraftedOptions) -> Stored:
     return stored
 
 
+@cache
 def _code() -> str:
     """Digest of all code that a stored descriptor depends on."""
-    own = [file_sha256(Path(m.__file__)) for m in (handcrafted_clips, handcrafted_methods)]
+    own = [file_sha256(Path(str(m.__file__))) for m in (handcrafted_clips, handcrafted_methods)]
     return digest([source_digest("data", "preprocessing", "descriptors"), *own])
 
 

@@ -216,4 +216,6 @@ DESCRIPTORS: dict[str, Callable[[Material, HandcraftedOptions], Array]] = {
     "mdmo_unaligned": lambda m, o: _mdmo(m, o, aligned=False),
     "mdmo_port": lambda m, o: _mdmo(m, o, aligned=False, port=True),
     "atomic": _atomic,
+    # For figures: the motion from onset to apex on a quarter of the pixels.
+    "apex_flow": lambda m, o: m.aligned[max(m.apex, 1) - 1][::2, ::2],
 }

@@ -81,9 +81,10 @@ class HandcraftedTask:
     def __call__(self, plan: FoldPlan) -> FoldResult:
         """Train on ``plan.train`` and predict ``plan.test``.
 
-        ``rows``: method, number and names of the clip, truth, and in ``predicted`` one byte per setting. Tables
-        ``videos`` (each clip of the left-out subject predicted from all others, also its own) and
-        ``classifiers`` come with folds of one subject and true labels.
+        ``rows``: method, number and names of the clip, truth, and in ``predicted`` one byte per
+        setting. Tables ``videos`` (each clip of the left-out subject predicted from all other
+        clips, also those of that subject) and ``classifiers`` come with folds of one subject and true
+        labels.
         """
         train, test = self.members(plan.train), self.members(plan.test)
         labels = self.labels(plan.labels, plan.seed)
