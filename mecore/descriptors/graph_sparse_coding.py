@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mecore.descriptors.compiled import compiled
 
 Floats = NDArray[np.float64]
+TOLERANCE = 1e-9  # largest change of an entry in a pass
 NEIGHBOUR_SCALE = 7  # Zelnik-Manor and Perona (2004): the distance to the 7th neighbour
 
 
@@ -43,6 +44,43 @@ class Dictionary(NamedTuple):
 
 
 @partial(compiled, exact=True)
+def _descend(
+    gram: Floats, rest: Floats, ridge: float, beta: float, code: Floats, used_only: bool
+) -> float:
+    """Move every entry of a code, or every one that is in use, to its optimum, one by one."""
+    change = 0.0
+    for a in range(code.size):
+        old, size = code[a], gram[a, a] + ridge
+        if size <= 0 or (used_only and old == 0):
+            continue
+        along = rest[a] + gram[a, a] * old
+        new = 0.0
+        if along > beta:
+            new = (along - beta) / size
+        elif along < -beta:
+            new = (along + beta) / size
+        step = new - old
+        if step != 0:
+            for b in range(code.size):
+                rest[b] -= gram[a, b] * step
+            code[a] = new
+            change = max(change, abs(step))
+    return change
+
+
+@partial(compiled, exact=True)
+def _lasso(gram: Floats, pull: Floats, ridge: float, beta: float, code: Floats) -> None:
+    """Minimise ½ cᵀ(G + ridge I)c - pullᵀc + β|c|₁ by coordinate descent, from ``code`` on."""
+    rest = pull - gram @ code
+    for _ in range(500):
+        if _descend(gram, rest, ridge, beta, code, False) < TOLERANCE:
+            break
+        for _ in range(500):
+            if _descend(gram, rest, ridge, beta, code, True) < TOLERANCE:
+                break
+
+
+@partial(compiled, exact=True)
 def _sweep(
     gram: Floats, target: Floats, weights: Floats, codes: Floats, alpha: float, beta: float
 ) -> None:
@@ -57,31 +95,33 @@ def _sweep(
         for j in range(n):
             if weights[i, j] != 0:
                 degree += weights[i, j]
-                pull += alpha * weights[i, j] * codes[j]
-        _lasso(gram, pull, alpha * degree, beta, codes[i], k)
+                for a in range(k):
+                    pull[a] += alpha * weights[i, j] * codes[j, a]
+        _lasso(gram, pull, alpha * degree, beta, codes[i])
 
 
 @partial(compiled, exact=True)
-def _lasso(gram: Floats, pull: Floats, ridge: float, beta: float, code: Floats, k: int) -> None:
-    """Minimise ½ cᵀ(G + ridge I)c - pullᵀc + β|c|₁ by coordinate descent, from ``code`` on."""
-    rest = pull - gram @ code
-    for _ in range(10000):
+def _columns(a: Floats, b: Floats, atoms: Floats, rounds: int) -> None:
+    """Move every column of a dictionary to its optimum, one by one, until none changes."""
+    m, k = atoms.shape
+    new = np.empty(m)
+    for _ in range(rounds):
         change = 0.0
-        for a in range(k):
-            old, size = code[a], gram[a, a] + ridge
-            if size <= 0:
+        for j in range(k):
+            if a[j, j] <= 0:
                 continue
-            along = rest[a] + gram[a, a] * old
-            new = 0.0
-            if along > beta:
-                new = (along - beta) / size
-            elif along < -beta:
-                new = (along + beta) / size
-            if new != old:
-                rest -= gram[a] * (new - old)
-                code[a] = new
-                change = max(change, abs(new - old))
-        if change < 1e-10:
+            length = 0.0
+            for i in range(m):
+                made = 0.0
+                for c in range(k):
+                    made += atoms[i, c] * a[j, c]
+                new[i] = atoms[i, j] + (b[i, j] - made) / a[j, j]
+                length += new[i] * new[i]
+            length = max(np.sqrt(length), 1.0)
+            for i in range(m):
+                change = max(change, abs(new[i] / length - atoms[i, j]))
+                atoms[i, j] = new[i] / length
+        if change < TOLERANCE:
             break
 
 
@@ -133,17 +173,8 @@ def update_atoms(x: Floats, codes: Floats, atoms: Floats, rounds: int = 500) -> 
     -------
     array, (m, k)
     """
-    atoms = atoms.copy()
-    a, b = codes.T @ codes, x.T @ codes
-    for _ in range(rounds):
-        change = 0.0
-        for j in np.flatnonzero(np.diag(a) > 0):
-            new = atoms[:, j] + (b[:, j] - atoms @ a[:, j]) / a[j, j]
-            new /= max(np.linalg.norm(new), 1.0)
-            change = max(change, float(np.abs(new - atoms[:, j]).max()))
-            atoms[:, j] = new
-        if change < 1e-9:
-            break
+    atoms = np.ascontiguousarray(atoms).copy()
+    _columns(codes.T @ codes, x.T @ codes, atoms, rounds)
     return atoms
 
 
@@ -268,7 +299,7 @@ def encode(x: Floats, learnt: Dictionary, neighbours: int = 5) -> Floats:
     for i, code in enumerate(codes):
         pull = target[i] + learnt.alpha * weights[i] @ learnt.codes
         ridge = learnt.alpha * float(weights[i].sum())
-        _lasso(gram, pull, ridge, learnt.beta, code, code.size)
+        _lasso(gram, pull, ridge, learnt.beta, code)
     return codes
 
 

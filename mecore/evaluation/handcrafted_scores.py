@@ -72,13 +72,8 @@ class GridPredictions:
 
     def honest(self) -> Bytes:
         """Prediction of each clip with the setting that the other subjects chose, (n,)."""
-        return self.with_settings(self.honest_settings())
-
-    def with_settings(self, settings: dict[str, int], predicted: Bytes | None = None) -> Bytes:
-        """Prediction of each clip with the setting of its subject, (n,)."""
-        predicted = self.outer if predicted is None else predicted
-        column = np.array([settings[g] for g in self.groups])
-        return predicted[np.arange(len(predicted)), column]
+        settings = self.honest_settings()
+        return self.outer[np.arange(len(self.outer)), [settings[g] for g in self.groups]]
 
     def scores(self) -> NDArray[np.float64]:
         """Macro-F1 of every setting on the left-out subjects, pooled, (q,)."""

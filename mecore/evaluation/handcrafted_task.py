@@ -32,7 +32,7 @@ from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
 from mecore.evaluation.handcrafted_clips import Clip
 from mecore.evaluation.handcrafted_methods import DUMMY, METHODS, HandcraftedOptions
 from mecore.evaluation.store import FoldResult
-from mecore.models.svm.grid import gram_matrix, predict_grid
+from mecore.models.svm.grid import PolynomialGrid, gram_matrix, predict_grid
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -82,41 +82,54 @@ class HandcraftedTask:
         """Train on ``plan.train`` and predict ``plan.test``.
 
         ``rows``: method, number and names of the clip, truth, and in ``predicted`` one byte per
-        setting. Tables ``videos`` (each clip of the left-out subject predicted from all other
-        clips, also those of that subject) and ``classifiers`` come with folds of one subject and true
-        labels.
+        setting. The table ``classifiers`` comes with folds of one subject and true labels.
         """
         train, test = self.members(plan.train), self.members(plan.test)
         labels = self.labels(plan.labels, plan.seed)
-        if len(np.unique(labels[train])) < 2:
+        if len(np.unique(labels[train])) < 2 and len(plan.test) == 1:
             raise DataError(
                 f"the {len(train)} training clips have one class: {self.clips[train[0]].label}",
                 where=f"fold {plan.name}", todo="a classifier needs two classes to learn",
             )  # fmt: skip
-        rows, videos, seconds = [self._dummy(train, test, labels)], [], {}
-        single = len(plan.test) == 1 and plan.labels == "true"
+        rows, seconds = [self._dummy(train, test, labels)], {}
         for name in self.methods:
             start = time.perf_counter()
             gram = self._gram(name, train, test, plan)
-            grid = METHODS[name].grid
-            rows.append(self._rows(name, test, predict_grid(gram, labels, train, test, grid)))
+            predicted = self._predict(name, gram, labels, train, test)
+            rows.append(self._rows(name, test, predicted))
             seconds[name] = time.perf_counter() - start
-            if single and not METHODS[name].fitted:
-                videos.append(self._rows(name, test, self._each_video(name, gram, labels, test)))
         tables = {}
-        if single:
-            tables["videos"] = (
-                pd.concat(videos) if videos else self._rows("", test[:0], np.empty(0))
-            )
+        if len(plan.test) == 1 and plan.labels == "true":
             tables["classifiers"] = self._classifiers(train, test, labels, plan.seed)
         return FoldResult(pd.concat(rows, ignore_index=True), tables, seconds)
 
-    def _each_video(self, name: str, gram: Floats, labels: Indices, test: Indices) -> NDArray[Any]:
-        everyone = np.arange(len(self.clips))
-        return np.concatenate([
-            predict_grid(gram, labels, np.delete(everyone, i), everyone[[i]], METHODS[name].grid)
-            for i in test
-        ])  # fmt: skip
+    def _predict(
+        self, name: str, gram: Floats, labels: Indices, train: Indices, test: Indices
+    ) -> NDArray[np.uint8]:
+        """What every setting says; where an inner fold has one class, all settings say that."""
+        grid, known = METHODS[name].grid, np.unique(labels[train])
+        if len(known) == 1:
+            return np.full((len(test), len(grid)), known[0], np.uint8)
+        return predict_grid(gram, labels, train, test, grid)
+
+    def each_video(self, name: str, settings: dict[str, int]) -> NDArray[np.uint8]:
+        """Predict every clip from all others, also those of its subject (LOVO), (n,).
+
+        Parameters
+        ----------
+        name : str
+            A method whose features are not learnt.
+        settings : mapping of str to int
+            For each group, which setting of the method's grid its clips get.
+        """
+        labels, everyone = self.labels("true", 0), np.arange(len(self.clips))
+        gram = np.load(self.folder / f"{name}.gram.npy", mmap_mode="r")
+        said = np.empty(len(everyone), np.uint8)
+        for i, group in enumerate(self.groups):
+            degree, coef, gamma, penalty = METHODS[name].grid.settings[settings[group]]
+            one = PolynomialGrid((degree,), (coef,), (gamma,), (penalty,))
+            said[i] = predict_grid(gram, labels, np.delete(everyone, i), everyone[[i]], one)[0, 0]
+        return said
 
     def _rows(self, name: str, test: Indices, predicted: NDArray[Any]) -> pd.DataFrame:
         clips = [self.clips[i] for i in test]
@@ -148,17 +161,17 @@ class HandcraftedTask:
         parts = [self._rows("", test[:0], np.empty(0)).assign(classifier="")]
         for name in self.compared:
             features = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for title, model in classifiers(seed).items():
+            for title, model in classifiers(seed, len(train)).items():
                 model.fit(features[train], labels[train])
                 part = self._rows(name, test, model.predict(features[test])[:, None])
                 parts.append(part.assign(classifier=title))
         return pd.concat(parts, ignore_index=True)
 
 
-def classifiers(seed: int) -> dict[str, Any]:
-    """Classifiers of the literature with scikit-learn's defaults, on standardised features."""
+def classifiers(seed: int, n: int) -> dict[str, Any]:
+    """Classifiers of the literature for n training samples, on standardised features."""
     models = {
-        "nearest neighbours": KNeighborsClassifier(5),
+        "nearest neighbours": KNeighborsClassifier(min(5, n)),
         "random forest": RandomForestClassifier(200, random_state=seed),
         "AdaBoost": AdaBoostClassifier(n_estimators=50, random_state=seed),
     }

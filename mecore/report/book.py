@@ -22,6 +22,7 @@ PAGES = {
     "data": ("data", None),
     "mean-phantom-short": ("mean", "phantom-short"),
     "mean-phantom-long": ("mean", "phantom-long"),
+    "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
 }
 
 

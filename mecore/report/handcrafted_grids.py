@@ -49,7 +49,7 @@ def draw_ties(ax: Axes, study: HandcraftedStudy) -> Axes:
     at = np.arange(len(names))
     ax.barh(at, total, color="0.88", label="settings")
     ax.barh(at, share, color=COLOURS["blue"], label="that differ in a prediction")
-    for y, n in zip(at, share, strict=True):
+    for y, n in zip(at.tolist(), share, strict=True):
         ax.text(float(n) * 1.15, y, str(n), va="center", fontsize=9)
     ax.set_yticks(at, [TITLES[n] for n in names])
     ax.set(xscale="log", xlabel="settings", xlim=(0.8, None))

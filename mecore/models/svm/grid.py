@@ -4,8 +4,9 @@ K = (gamma x·y + coef) ** degree needs the features only for x·y. So the Gram 
 once, every kernel is an element-wise power of it, and every fold a part of that. Settings that
 cannot differ are solved once:
 
-* K = gamma^degree (x·y + coef / gamma)^degree, and a factor of the kernel is one of C: only degree,
-  coef / gamma and C gamma^degree matter. Without coef, the whole axis of gamma is one kernel.
+* A factor of the kernel is one of C. Without coef, K = gamma^degree (x·y)^degree, so that the whole
+  axis of gamma is one kernel with other values of C. (With coef, only degree, coef / gamma and
+  C gamma^degree matter, but on the grids of the field hardly two settings share all three.)
 * Where no multiplier ever met its bound C, every larger C has the same solution.
 """
 
@@ -25,6 +26,7 @@ from mecore.models.svm.smo import predict_kernels
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Setting = tuple[int, float, float, float]
+Kernel = tuple[int, float, float]
 Plan = tuple[Floats, Floats, Indices, Indices]
 
 
@@ -68,29 +70,23 @@ class PolynomialGrid:
         Kernels (q, 3), the penalties of each in descending order, where they end, and which of
         them belongs to each setting.
         """
-        groups: dict[tuple[int, float], dict[float, tuple[float, float]]] = defaultdict(dict)
+        groups: dict[Kernel, dict[float, float]] = defaultdict(dict)
         keys = []
         for degree, coef, gamma, penalty in self.settings:
-            # Twelve digits: 0.3 / 0.1 and 3 / 1 are one number.
-            kernel = degree, float(f"{coef / gamma:.12g}")
-            bound = float(f"{penalty * gamma**degree:.12g}")
-            groups[kernel].setdefault(bound, (gamma, penalty))
-            keys.append((kernel, bound))
-        kernels: list[tuple[int, float, float]] = []
+            # Without coef, gamma is a factor. Twelve digits: 10 * 0.1**2 is 0.1.
+            bound = penalty if coef else penalty * gamma**degree
+            keys.append(((degree, coef, gamma if coef else 1.0), float(f"{bound:.12g}")))
+            groups[keys[-1][0]][keys[-1][1]] = bound
         bounds: list[float] = []
         ends: list[int] = []
         place = {}
-        for (degree, ratio), members in groups.items():
-            gamma = max(g for g, _ in members.values())
-            kernels.append((degree, ratio * gamma, gamma))
-            for bound in sorted(members, reverse=True):
-                place[(degree, ratio), bound] = len(bounds)
-                own, penalty = members[bound]
-                bounds.append(penalty if own == gamma else bound / gamma**degree)
+        for kernel, members in groups.items():
+            for number in sorted(members, reverse=True):
+                place[kernel, number] = len(bounds)
+                bounds.append(members[number])
             ends.append(len(bounds))
-        return np.array(kernels, float), np.array(bounds), np.array(ends), np.array(
-            [place[key] for key in keys]
-        )  # fmt: skip
+        of_each = [place[key] for key in keys]
+        return np.array(list(groups), float), np.array(bounds), np.array(ends), np.array(of_each)
 
 
 THESIS = PolynomialGrid()

@@ -1,0 +1,163 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mecore.errors import DataError, OptionError
+from mecore.evaluation.executors import InProcess
+from mecore.evaluation.handcrafted_clips import face_clip, list_clips
+from mecore.evaluation.handcrafted_features import blockwise_gram, clip_features, prepare_clips
+from mecore.evaluation.handcrafted_methods import DESCRIPTORS, METHODS, HandcraftedOptions
+from mecore.evaluation.handcrafted_study import (
+    chapter_methods,
+    chapter_options,
+    run_across,
+    run_handcrafted,
+)
+from mecore.evaluation.handcrafted_task import HandcraftedTask, nested_plans, sparse_features
+from tests.conftest import write_frames
+
+FEW = ("lbp_top", "biwoof", "mdmo", "sparse_mdmo")
+OPTIONS = HandcraftedOptions(atoms=12, iterations=2)
+
+
+@pytest.fixture(scope="module")
+def study(tiny, session_home):
+    return run_handcrafted(tiny, FEW, OPTIONS, session_home / "results")
+
+
+def test_every_clip_is_left_out_once_and_once_for_each_other_subject(study):
+    table = pd.concat([study.store.fold_table(p.name) for p in study.plans if p.labels == "true"])
+    counts = table[table.method == "mdmo"].groupby("number").size()
+    assert (counts == len(set(study.task.groups))).all()
+    assert table.predicted[table.method == "mdmo"].str.len().eq(6400).all()
+
+
+def test_the_columns_hold_every_method_and_every_clip(study):
+    assert list(study.columns) == ["dummy", *FEW]
+    for scores in study.columns.values():
+        assert list(scores) == ["honest", "oracle", "chance", "oracle on chance"]
+        assert all(s["n"] == len(study.task.clips) for s in scores.values())
+    for name in FEW:
+        assert study.columns[name]["oracle"]["uf1"] >= study.columns[name]["honest"]["uf1"]
+    assert (study.store.folder / "metrics.json").is_file()
+    assert set(study.rows("mdmo").columns) >= {"subject", "truth", "honest", "oracle", "chance"}
+
+
+def test_a_second_run_reads_what_the_first_stored(study, tiny, session_home, monkeypatch):
+    monkeypatch.setattr(HandcraftedTask, "__call__", None)
+    files = {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
+    again = run_handcrafted(tiny, FEW, OPTIONS, session_home / "results", workers=2)
+    assert again.store.id == study.store.id
+    assert files == {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
+
+
+def test_workers_do_not_change_a_result(study, tiny, tmp_path):
+    again = run_handcrafted(tiny, FEW, OPTIONS, tmp_path, workers=2)
+    for plan in study.plans:
+        expected = study.store.fold_table(plan.name)
+        pd.testing.assert_frame_equal(again.store.fold_table(plan.name), expected)
+
+
+def test_permuted_labels_are_the_same_labels_elsewhere(study):
+    true, permuted = (study.task.labels(kind, 0) for kind in ("true", "permuted"))
+    np.testing.assert_array_equal(np.sort(true), np.sort(permuted))
+    assert (true != permuted).any()
+
+
+def test_a_dictionary_does_not_depend_on_the_left_out_clips(study):
+    folder, everyone = study.task.folder, np.arange(len(study.task.clips))
+    one = sparse_features(folder, everyone[:4], everyone[4:5], OPTIONS, 0)
+    both = sparse_features(folder, everyone[:4], everyone[4:], OPTIONS, 0)
+    np.testing.assert_allclose(one[:5], both[:5], atol=1e-12)
+    joined = replace(OPTIONS, pool="concatenate")
+    assert sparse_features(folder, everyone[:4], everyone[4:5], joined, 0).shape[1] == 10 * 12
+
+
+def test_leaving_out_one_video_scores_every_clip(study):
+    scores = study.videos("biwoof")
+    assert scores["n"] == len(study.task.clips)
+
+
+def test_other_classifiers_are_tried_on_the_same_folds(study):
+    table = study.classifiers()
+    assert set(table.classifier) == {"nearest neighbours", "random forest", "AdaBoost"}
+    assert set(table.method) == {"lbp_top", "mdmo"}
+    assert table["macro-F1"].between(0, 1).all()
+
+
+def test_a_test_across_databases_scores_the_other_one(study, tiny, session_home):
+    # The same people under another name: their ids collide, and are told apart.
+    other = replace(tiny, manifest=tiny.manifest.model_copy(update={"id": "elsewhere"}))
+    scores = run_across(study, tiny, other, session_home / "results")
+    assert {s["n"] for s in scores.values()} == {len(study.task.clips)}
+    assert list(scores) == ["dummy", *FEW]
+
+
+def test_other_classes_are_refused(study, tiny, session_home):
+    classes = {"good": ["happiness"], "bad": ["anger"]}
+    other = replace(tiny, manifest=tiny.manifest.model_copy(update={"classes": classes}))
+    with pytest.raises(DataError, match="classes good, bad are not those of"):
+        run_across(study, tiny, other, session_home / "results")
+
+
+def test_features_of_a_clip_have_the_stated_lengths(study):
+    stored = clip_features(study.task.clips[0], OPTIONS)
+    assert set(stored) == set(DESCRIPTORS)
+    lengths = {name: m.features(stored[m.source][None]).shape[1] for name, m in METHODS.items()}
+    expected = {"lbp_top": 11328, "lbp_xyot": 7552, "lbp_xy": 3776, "lbp_sip": 1280,
+                "elbp_top": 33984, "hog_top": 1536, "hoof": 200, "biwoof": 200, "mdmo": 72}  # fmt: skip
+    assert expected.items() <= lengths.items()
+
+
+def test_scales_do_what_they_say(study):
+    stored = clip_features(study.task.clips[0], OPTIONS)["lbp_top"][None]
+    raw, block, unit = (
+        METHODS[n].features(stored) for n in ("lbp_top_raw", "lbp_top", "lbp_top_unit")
+    )
+    assert (raw == np.round(raw)).all()
+    np.testing.assert_allclose(block.reshape(-1, 59).sum(axis=1), 1)
+    assert unit.sum() == pytest.approx(1)
+
+
+def test_a_gram_matrix_in_blocks_is_the_gram_matrix():
+    x = np.random.default_rng(0).random((5, 9000)).astype(np.float32)
+    np.testing.assert_allclose(blockwise_gram(x), x.astype(float) @ x.T.astype(float))
+
+
+def test_a_face_is_cut_from_onset_to_offset(tiny):
+    clip = list_clips(tiny)[0]
+    frames, points = face_clip(clip)
+    assert frames.shape == (clip.offset - clip.onset + 1, 128, 128)
+    assert points[8, 1] < 128
+
+
+def test_clips_that_cannot_be_used_are_all_named(tiny, own):
+    still = replace(list_clips(tiny)[0], offset=0, onset=0)
+    with pytest.raises(DataError, match="a clip of one frame holds no motion"):
+        face_clip(still)
+    write_frames(own.root / "frames" / "006" / "a", 12)
+    clips = list_clips(own.open())
+    with pytest.raises(DataError, match=r"2 of 3 clips cannot be used:\n  subject 006, video a"):
+        prepare_clips([*clips, list_clips(tiny)[0]], OPTIONS, InProcess(), progress=False)
+
+
+def test_two_subjects_are_too_few_for_nested_selection():
+    with pytest.raises(DataError, match="leaves out two subjects at a time, there are 2"):
+        nested_plans(["a", "b"], 0, "true")
+    assert len(nested_plans("abcd", 0, "true")) == 4 + 6
+
+
+def test_a_training_side_of_one_class_is_named(study):
+    plan = study.plans[0]
+    one = tuple(replace(c, label="negative") for c in study.task.clips)
+    with pytest.raises(DataError, match="training clips have one class: negative"):
+        replace(study.task, clips=one)(plan)
+
+
+def test_a_misspelt_method_is_answered_with_the_right_one():
+    with pytest.raises(OptionError, match="did you mean 'mdmo'"):
+        chapter_methods(["mdm"], "full")
+    assert chapter_methods([], "full") == tuple(METHODS)
+    assert chapter_options({"atoms": 7}, "small").atoms == 7
