@@ -66,7 +66,7 @@ def test_opposite_motions_do_not_cancel_to_nothing():
 
 
 def test_no_direction_collects_more_than_the_principal_one_by_far():
-    vectors = field(3, (20, 1)).reshape(-1, 2) + (0.5, 0.2)
+    vectors = field(3, (20, 1)).reshape(-1, 2) + np.array([0.5, 0.2])
     found = np.linalg.norm(principal_direction(vectors))
     angles = np.linspace(0, 2 * np.pi, 720)
     units = np.stack([np.cos(angles), np.sin(angles)])

@@ -9,7 +9,7 @@ from mecore.errors import OptionError
 from mecore.report.faces import NEUTRAL
 
 SHAPE = (150, 134)
-POINTS = NEUTRAL + (4, 0)
+POINTS = NEUTRAL + np.array([4, 0], np.float32)
 
 
 @pytest.fixture(scope="module")

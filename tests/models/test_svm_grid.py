@@ -109,9 +109,7 @@ def test_constant_features_give_one_answer():
 
 
 def test_one_class_in_training_is_refused():
-    with pytest.raises(
-        DataError, match="two classes to learn, the 5 training samples have 1"
-    ):
+    with pytest.raises(DataError, match="two classes to learn, the 5 training samples have 1"):
         predict_grid(np.eye(6), np.zeros(6, int), np.arange(5), np.array([5]), COARSE)
 
 
@@ -119,9 +117,7 @@ def test_one_class_in_training_is_refused():
 def test_features_that_are_no_numbers_are_named_by_their_sample(bad):
     x = np.ones((4, 3))
     x[2, 1] = bad
-    with pytest.raises(
-        DataError, match="sample 2 has NaN or infinite features"
-    ):
+    with pytest.raises(DataError, match="sample 2 has NaN or infinite features"):
         gram_matrix(x)
     with pytest.raises(DataError, match=r"must be \(samples, values\)"):
         gram_matrix(np.ones(3))
