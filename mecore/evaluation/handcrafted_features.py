@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from mecore.evaluation.handcrafted_methods import DESCRIPTORS, METHODS, Handcraf
 from mecore.evaluation.progress import progress_bar
 
 Stored = dict[str, NDArray[Any]]
-# Values of the features that are multiplied at a time, so that memory does not grow with them.
-BLOCK = 4096
+# Values and clips that are multiplied at a time, so that memory does not grow with either.
+BLOCK, ROWS = 2048, 1024
 _FLOW_OPTIONS = ("engine", "textured", "length", "weight")
 
 
@@ -109,35 +109,43 @@ def write_matrices(
     """
     folder = feature_folder(clips, options)
     for name in methods:
-        method = METHODS[name]
         path = folder / f"{name}.npy"
         if path.is_file():
             continue
-        rows = [clip_features(clip, options)[method.source] for clip in clips]
-        features = np.stack(rows) if method.fitted else _scaled(rows, name)
-        bad = [c.name for c, row in zip(clips, features, strict=True) if not np.isfinite(row).all()]
-        if bad:
-            raise DataError(f"{method.title} gives NaN or infinite values", where=bad[0])
-        if not method.fitted:
-            gram = blockwise_gram(features)
-            write_whole(folder / f"{name}.gram.npy", lambda p, g=gram: np.save(p, g))  # type: ignore[misc]
-        write_whole(path, lambda p, f=features: np.save(p, f))  # type: ignore[misc]
+        if not METHODS[name].fitted:
+            aside = folder / f"{name}.features.npy"
+            write_whole(aside, partial(_write_rows, clips, name, options))
+            gram = blockwise_gram(np.load(aside, mmap_mode="r"))
+            write_whole(folder / f"{name}.gram.npy", partial(_save, gram))
+            aside.replace(path)
+        else:
+            write_whole(path, partial(_write_rows, clips, name, options))
     return folder
 
 
-def _scaled(rows: Sequence[NDArray[Any]], name: str) -> NDArray[np.float32]:
-    """Features (n, d) in single precision, one clip at a time."""
-    one = METHODS[name].features(rows[0][None])
-    out = np.empty((len(rows), one.shape[1]), np.float32)
-    for place, row in zip(out, rows, strict=True):
-        place[:] = METHODS[name].features(row[None])[0]
-    return out
+def _save(array: NDArray[Any], path: Path) -> None:
+    np.save(path, array)
+
+
+def _write_rows(clips: Sequence[Clip], name: str, options: HandcraftedOptions, path: Path) -> None:
+    """Write the features of one clip after the other, without holding them all in memory."""
+    method, out = METHODS[name], None
+    for number, clip in enumerate(clips):
+        stored = clip_features(clip, options)[method.source]
+        row = stored if method.fitted else method.features(stored[None])[0]
+        if not np.isfinite(row).all():
+            raise DataError(f"{method.title} gives NaN or infinite values", where=clip.name)
+        if out is None:
+            shape = (len(clips), *row.shape)
+            out = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+        out[number] = row
 
 
 def blockwise_gram(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Inner products of all rows in double precision, some columns at a time."""
+    """Inner products of all rows in double precision, some rows and columns at a time."""
     gram = np.zeros((len(features), len(features)))
     for start in range(0, features.shape[1], BLOCK):
         part = features[:, start : start + BLOCK].astype(np.float64)
-        gram += part @ part.T
+        for row in range(0, len(gram), ROWS):
+            gram[row : row + ROWS] += part[row : row + ROWS] @ part.T
     return gram

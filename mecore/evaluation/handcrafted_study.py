@@ -224,11 +224,9 @@ def _run(
     parameters = {"options": asdict(task.options), "methods": task.methods, "seed": seed,
                   "compared": task.compared, "folds": digest([p.name for p in plans])}  # fmt: skip
     store = open_run(results, "handcrafted", name, parameters, data)
-    folder = feature_folder(task.clips, task.options)
-    task = replace(task, folder=folder)
-    matrices = [folder / f"{method}.npy" for method in task.methods]
+    task = replace(task, folder=feature_folder(task.clips, task.options))
     # Worker processes take seconds to start; what is finished does without them.
-    if not all(p.is_file() for p in matrices) or not all(store.has_fold(p.name) for p in plans):
+    if not all(store.has_fold(p.name) for p in plans):
         with processes(workers) as executor:
             prepare_clips(task.clips, task.options, executor, progress=progress)
             write_matrices(task.clips, task.methods, task.options)

@@ -30,6 +30,7 @@ from mecore.descriptors.mdmo import polar_feature
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
 from mecore.evaluation.handcrafted_clips import Clip
+from mecore.evaluation.handcrafted_features import write_matrices
 from mecore.evaluation.handcrafted_methods import DUMMY, METHODS, HandcraftedOptions
 from mecore.evaluation.store import FoldResult
 from mecore.models.svm.grid import PolynomialGrid, gram_matrix, predict_grid
@@ -123,7 +124,9 @@ class HandcraftedTask:
             For each group, which setting of the method's grid its clips get.
         """
         labels, everyone = self.labels("true", 0), np.arange(len(self.clips))
-        gram = np.load(self.folder / f"{name}.gram.npy", mmap_mode="r")
+        # Written with the folds, unless the cache was emptied since.
+        folder = write_matrices(self.clips, [name], self.options)
+        gram = np.load(folder / f"{name}.gram.npy", mmap_mode="r")
         said = np.empty(len(everyone), np.uint8)
         for i, group in enumerate(self.groups):
             degree, coef, gamma, penalty = METHODS[name].grid.settings[settings[group]]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mecore.data.manifest import Figures
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.executors import InProcess
 from mecore.evaluation.handcrafted_clips import face_clip, list_clips
@@ -16,10 +17,18 @@ from mecore.evaluation.handcrafted_study import (
     run_handcrafted,
 )
 from mecore.evaluation.handcrafted_task import HandcraftedTask, nested_plans, sparse_features
+from mecore.report import handcrafted_figures as figures
+from mecore.report import handcrafted_grids as grids
+from mecore.report import handcrafted_tables as tables
 from tests.conftest import write_frames
 
 FEW = ("lbp_top", "biwoof", "mdmo", "sparse_mdmo")
 OPTIONS = HandcraftedOptions(atoms=12, iterations=2)
+
+
+@pytest.fixture(autouse=True)
+def _shared_cache(session_home, monkeypatch):
+    monkeypatch.setenv("MECORE_CACHE", str(session_home / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +81,7 @@ def test_a_dictionary_does_not_depend_on_the_left_out_clips(study):
     both = sparse_features(folder, everyone[:4], everyone[4:], OPTIONS, 0)
     np.testing.assert_allclose(one[:5], both[:5], atol=1e-12)
     joined = replace(OPTIONS, pool="concatenate")
-    assert sparse_features(folder, everyone[:4], everyone[4:5], joined, 0).shape[1] == 10 * 12
+    assert sparse_features(folder, everyone[:4], everyone[4:5], joined, 0).shape[1] == 9 * 12
 
 
 def test_leaving_out_one_video_scores_every_clip(study):
@@ -161,3 +170,45 @@ def test_a_misspelt_method_is_answered_with_the_right_one():
         chapter_methods(["mdm"], "full")
     assert chapter_methods([], "full") == tuple(METHODS)
     assert chapter_options({"atoms": 7}, "small").atoms == 7
+
+
+def test_every_figure_and_table_of_the_chapter_can_be_drawn(study, tiny):
+    import matplotlib.pyplot as plt
+
+    clip = figures.liveliest(study)
+    shown = figures.example(clip, OPTIONS)
+    figures.draw_frames_of_flow(plt.subplots(2, 3)[1], shown, tiny)
+    figures.draw_course(plt.subplots()[1], shown)
+    figures.draw_apex_flow(plt.subplots(1, 3)[1], study)
+    figures.draw_magnified(plt.subplots(1, 3)[1], shown, tiny)
+    figures.draw_regions(plt.subplots()[1], shown, tiny)
+    learnt = figures.learnt_dictionary(study, study.task.groups[0])
+    figures.draw_atoms(plt.subplots(2, 3)[1], learnt, 0.9)
+    grids.draw_grid(plt.subplots(1, 4)[1], study, "mdmo")
+    ax = grids.draw_ties(plt.subplots()[1], study)
+    assert [t.get_text() for t in ax.texts] == [str(study.predictions(n).distinct()) for n in FEW]
+    grids.draw_scales(plt.subplots()[1], study)
+    grids.draw_results(plt.subplots()[1], study.columns)
+    protocols = tables.protocols(study, {"biwoof": {"uf1": 0.5}})
+    assert protocols.loc["Bi-WOOF", "other database"] == 0.5
+    grids.draw_protocols(plt.subplots()[1], protocols)
+    assert len(tables.results(study.columns)) == len(tables.per_class(study)) == 1 + len(FEW)
+    assert tables.settings(study).loc["MDMO", "settings"] == 6400
+    assert tables.timing(study, clip, OPTIONS)["descriptor, ms"].notna().all()
+    assert len(tables.classifiers(study)) == 2
+    assert tables.choices().shape[1] == 3
+    plt.close("all")
+
+
+def test_a_hidden_face_reaches_no_figure(study, tiny):
+    import matplotlib.pyplot as plt
+
+    manifest = tiny.manifest.model_copy(update={"figures": Figures(faces="hidden")})
+    gated = replace(tiny, manifest=manifest)
+    shown = figures.example(study.task.clips[0], OPTIONS)
+    axes = plt.subplots(1, 3)[1]
+    figures.draw_magnified(axes, shown, gated)
+    panels = [ax.images[0].get_array() for ax in axes]
+    panels.append(figures.draw_regions(plt.subplots()[1], shown, gated).images[0].get_array())
+    assert all(len(np.unique(panel)) == 1 for panel in panels)
+    plt.close("all")
