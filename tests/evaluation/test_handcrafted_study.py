@@ -9,7 +9,12 @@ from mecore.errors import DataError, OptionError
 from mecore.evaluation.executors import InProcess
 from mecore.evaluation.handcrafted_clips import face_clip, list_clips
 from mecore.evaluation.handcrafted_features import blockwise_gram, clip_features, prepare_clips
-from mecore.evaluation.handcrafted_methods import DESCRIPTORS, METHODS, HandcraftedOptions
+from mecore.evaluation.handcrafted_methods import (
+    DESCRIPTORS,
+    METHODS,
+    HandcraftedOptions,
+    prepare,
+)
 from mecore.evaluation.handcrafted_study import (
     chapter_methods,
     chapter_options,
@@ -212,3 +217,13 @@ def test_a_hidden_face_reaches_no_figure(study, tiny):
     panels.append(figures.draw_regions(plt.subplots()[1], shown, gated).images[0].get_array())
     assert all(len(np.unique(panel)) == 1 for panel in panels)
     plt.close("all")
+
+
+def test_flow_on_texture_is_an_option(study):
+    frames, points = face_clip(study.task.clips[0])
+    plain, textured = (
+        prepare(frames[:5], points, 2, replace(OPTIONS, textured=on)) for on in (False, True)
+    )
+    assert np.isfinite(textured.flows).all()
+    assert not np.allclose(plain.flows, textured.flows)
+    np.testing.assert_array_equal(plain.short, textured.short)
