@@ -34,7 +34,7 @@ test: env lint   ## lint, types and the test suite without slow tests
 test-slow: env   ## the slow tests
 	$(BIN)/python -m pytest -q -m "slow and not browser"
 
-test-browser: env ## the built book in headless Chromium
+test-browser: env ## the built book: in headless Chromium, and built again
 	$(BIN)/python -m pytest -q -m browser
 
 lint: env        ## format, lint and types

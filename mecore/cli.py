@@ -15,6 +15,7 @@ import mecore
 from mecore.errors import MecoreError
 
 _CORES = os.cpu_count() or 1
+SPOTTERS = ("chi2", "mdmd", "flow-peaks")
 WEIGHTS = ("casme2", "casme_sq", "sammlv", "smic_hs", "smic_nir", "smic_vis")
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     \b
     A first tour, without any licensed data:
       mecore analyze my-video.mp4 --weights casme2      your own video
+      mecore spot my-video.mp4 --method flow-peaks      the same, without any learning
       mecore chapter mean --dataset phantom-short       a whole paper on rendered faces
       mecore book --scale small                         the book of all chapters
     """
@@ -78,6 +80,54 @@ def analyze(
     analysis = analyze_video(video, weights, out, face=face, fps=fps, p=p, engine=engine)  # type: ignore[arg-type]
     click.echo(analysis.summary)
     click.echo(f"Written: {', '.join(str(path) for path in analysis.files)}")
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--method", type=click.Choice(SPOTTERS), default="flow-peaks", show_default=True,
+              help="How frames are scored.")  # fmt: skip
+@click.option("--p", "p", type=click.FloatRange(0, 1), default=None,
+              help="Threshold between mean (0) and maximum (1) of the scores.  "
+              "[default: that of the method]")  # fmt: skip
+@click.option("--floor", type=click.FloatRange(0), default=None,
+              help="Score that a frame must reach as well; for flow-peaks pixels of a face 128 "
+              "pixels wide.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the results.  [default: <video>-<method>]",
+)
+@click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
+@_explained
+def spot(
+    video: Path, method: str, p: float | None, floor: float | None, out: Path | None,
+    fps: float | None,
+) -> None:  # fmt: skip
+    """Find micro-expressions in a VIDEO by rules that learn nothing.
+
+    \b
+    chi2        texture against that of frames before and after (Moilanen et al. 2014)
+    mdmd        optical flow that is larger now than it will be later (Wang et al. 2017)
+    flow-peaks  a region of the face moves one way and back, relative to the nose
+
+    \b
+    Examples:
+      mecore spot interview.mp4
+      mecore spot interview.mp4 --method flow-peaks --floor 0.2
+      mecore spot interview.mp4 --method chi2 --p 0.3 --out spotted
+
+    Writes intervals.csv (onset, apex, offset, score), frames.csv (the score of every frame) and
+    scores.png. VIDEO is a video file, or a folder of images numbered from 1 (then give --fps).
+    The threshold is relative to the video: a highest peak is found in every one. With --floor you
+    say what is too little.
+    """
+    from mecore.report.spot import spot_video
+
+    out = out or video.with_name(f"{video.stem}-{method}")
+    report = spot_video(video, method, out, fps=fps, p=p, floor=floor)
+    click.echo(report.summary)
+    click.echo(f"Written: {', '.join(str(path) for path in report.files)}")
 
 
 @main.command(context_settings={"show_default": True})

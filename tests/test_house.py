@@ -131,6 +131,8 @@ def test_notebooks_are_clean_short_celled_and_define_nothing(path):
                 isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda)) for n in nodes
             )
     assert defaults(path)
+    checks = f'check_namespace("{path.stem}", globals())'
+    assert any(checks in "".join(cell["source"]) for cell in cells), "misspelt parameters pass"
 
 
 def test_every_option_of_mean_is_documented():

@@ -100,7 +100,7 @@ def mean_input(
     Parameters
     ----------
     flow : array, (n, H, W, 2), float32
-        Pixels, x right, y down, on the face crop.
+        Pixels, x right, y down, on the face crop; n may be 0.
     regions : list of Region
         See `mean_regions`.
     normalise : {"frame", "crop", "none"}
@@ -120,20 +120,20 @@ def mean_input(
     planes = [*(np.abs([u, v]) if absolute else (u, v)), optical_strain(flow, differences)]
     out = np.empty((len(flow), SIDE, SIDE, len(planes)), np.float32)
     for channel, plane in enumerate(planes):
-        assembled = np.stack([_assemble(image, regions) for image in plane])
+        assembled = np.empty(out.shape[:3], np.float32)
+        for image, target in zip(plane, assembled, strict=True):
+            _assemble(image, regions, target)
         # Scaling after resizing gives the same numbers and takes a tenth of the pixels.
         scale = {"frame": plane, "crop": assembled, "none": None}[normalise]
         out[..., channel] = assembled if scale is None else _to_unit_range(assembled, scale)
     return out
 
 
-def _assemble(image: Floats, regions: list[Region]) -> Floats:
-    out = np.empty((SIDE, SIDE), np.float32)
+def _assemble(image: Floats, regions: list[Region], out: Floats) -> None:
     for rows, columns, target in regions:
         height, width = out[target].shape
         piece = image[slice(*rows), slice(*columns)]
         out[target] = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
-    return out
 
 
 def _to_unit_range(values: Floats, reference: Floats) -> Floats:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.errors import DataError
-from mecore.evaluation.mean_features import VideoItem, list_videos
-from mecore.models.mean.options import preset
+from mecore.evaluation.videos import VideoItem, list_videos
 from mecore.preprocessing.crop import crop_face
 from mecore.preprocessing.faces import Box, landmarks, one_face
 
@@ -66,7 +65,7 @@ def list_clips(database: Database) -> list[Clip]:
     """
     clips = [
         Clip(item, e.sample, e.label, e.onset, e.apex, e.offset)
-        for item in list_videos(database, preset())
+        for item in list_videos(database)
         for e in item.expressions
         if e.label is not None
     ]

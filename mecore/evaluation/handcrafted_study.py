@@ -146,8 +146,18 @@ class HandcraftedStudy:
         So it differs from the honest column in the training clips alone: the other clips of the
         same person are among them. Methods whose features are learnt are not offered.
         """
-        said = self.task.each_video(name, self.predictions(name).honest_settings())
+        settings = self.predictions(name).honest_settings()
+        said = self.task.each_video(name, settings, self.task.labels("true", 0))
         return recognition.evaluate_confusion(self.confusion(said))
+
+    def identity(self, name: str) -> float:
+        """Share of clips whose *person* is told from the other clips, by the same classifiers.
+
+        What a feature knows of the person is what leave one video out can profit from.
+        """
+        codes = np.unique(self.task.groups, return_inverse=True)[1]
+        said = self.task.each_video(name, self.predictions(name).honest_settings(), codes)
+        return float((said == codes).mean())
 
     def classifiers(self) -> pd.DataFrame:
         """Accuracy and macro-F1 of other classifiers, leave one subject out."""

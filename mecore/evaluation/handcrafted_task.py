@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from mecore.evaluation.handcrafted_methods import DUMMY, METHODS, HandcraftedOpt
 from mecore.evaluation.store import FoldResult
 from mecore.models.svm.grid import PolynomialGrid, gram_matrix, predict_grid
 
+N_PERMUTATIONS = 200
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -71,9 +73,17 @@ class HandcraftedTask:
     compared: tuple[str, ...] = ()
 
     def labels(self, kind: Labels, seed: int) -> Indices:
-        """Class of every clip as it is trained on: permuted over all clips, or true."""
+        """Class of every clip as it is trained on: permuted over all clips, or true.
+
+        One permutation may agree with the truth by luck, and then teach some of it. Of many, that
+        is taken which is closest to independent of the true classes.
+        """
         codes = np.array([self.classes.index(c.label) for c in self.clips])
-        return codes if kind == "true" else np.random.default_rng(seed).permutation(codes)
+        if kind == "true":
+            return codes
+        rng = np.random.default_rng(seed)
+        draws = [rng.permutation(codes) for _ in range(N_PERMUTATIONS)]
+        return min(draws, key=partial(_dependence, codes))
 
     def members(self, groups: Iterable[str]) -> Indices:
         """Numbers of the clips of some groups."""
@@ -113,7 +123,7 @@ class HandcraftedTask:
             return np.full((len(test), len(grid)), known[0], np.uint8)
         return predict_grid(gram, labels, train, test, grid)
 
-    def each_video(self, name: str, settings: dict[str, int]) -> NDArray[np.uint8]:
+    def each_video(self, name: str, settings: dict[str, int], labels: Indices) -> NDArray[np.uint8]:
         """Predict every clip from all others, also those of its subject (LOVO), (n,).
 
         Parameters
@@ -122,8 +132,10 @@ class HandcraftedTask:
             A method whose features are not learnt.
         settings : mapping of str to int
             For each group, which setting of the method's grid its clips get.
+        labels : array, (n,), int
+            What is predicted: classes, or people.
         """
-        labels, everyone = self.labels("true", 0), np.arange(len(self.clips))
+        everyone = np.arange(len(self.clips))
         # Written with the folds, unless the cache was emptied since.
         folder = write_matrices(self.clips, [name], self.options)
         gram = np.load(folder / f"{name}.gram.npy", mmap_mode="r")
@@ -169,6 +181,13 @@ class HandcraftedTask:
                 part = self._rows(name, test, model.predict(features[test])[:, None])
                 parts.append(part.assign(classifier=title))
         return pd.concat(parts, ignore_index=True)
+
+
+def _dependence(one: Indices, other: Indices) -> float:
+    """Squared distance of the joint counts of two labellings from independence."""
+    size = max(one.max(), other.max()) + 1
+    joint = np.bincount(one * size + other, minlength=size * size).reshape(size, size)
+    return float(((joint - np.outer(joint.sum(1), joint.sum(0)) / len(one)) ** 2).sum())
 
 
 def classifiers(seed: int, n: int) -> dict[str, Any]:

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.data.files import source_digest
-from mecore.data.frames import FrameSource, open_frames
+from mecore.data.frames import FrameSource
 from mecore.data.places import cache_home
 from mecore.descriptors.flow import flow_pairs, optical_flow
 from mecore.descriptors.mean_input import mask_eyes, mean_input, mean_regions, subtract_nose
-from mecore.errors import DataError, MecoreError
-from mecore.evaluation.progress import progress_bar
+from mecore.errors import DataError
+from mecore.evaluation import videos
+from mecore.evaluation.videos import Expression, VideoItem, prepare
 from mecore.models.mean.options import MeanOptions
 from mecore.preprocessing.crop import crop_face
 from mecore.preprocessing.faces import Box, landmarks, one_face
@@ -33,57 +33,6 @@ from mecore.spotting.labels import flow_distance
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 CROP = 128
-
-
-@dataclass(frozen=True)
-class Expression:
-    """One annotated micro-expression: its id, its frames (0-based, inclusive) and its class."""
-
-    sample: str
-    onset: int
-    apex: int | None
-    offset: int
-    label: str | None
-
-
-@dataclass(frozen=True)
-class VideoItem:
-    """One video of a study, with all that its features depend on.
-
-    Parameters
-    ----------
-    subject, video : str
-        Ids.
-    path : Path
-        Folder of images or video file.
-    image, first_frame, fps
-        How to read it, see `mecore.data.frames.open_frames`.
-    n_frames : int
-        Its length.
-    stamp : str
-        Changes when the files change.
-    expressions : tuple of Expression
-        Annotated micro-expressions in order of time.
-    """
-
-    subject: str
-    video: str
-    path: Path
-    image: str | None
-    first_frame: int
-    fps: float
-    n_frames: int
-    stamp: str
-    expressions: tuple[Expression, ...]
-
-    def frames(self) -> FrameSource:
-        """Open its frames."""
-        return open_frames(self.path, self.fps, self.image, self.first_frame)
-
-    @property
-    def intervals(self) -> NDArray[np.int64]:
-        """Onset and offset of every expression, (n, 2)."""
-        return np.array([(e.onset, e.offset) for e in self.expressions], np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -109,38 +58,8 @@ class VideoFeatures:
 
 
 def list_videos(database: Database, options: MeanOptions) -> list[VideoItem]:
-    """List the videos that a study trains and is scored on, with their micro-expressions.
-
-    Macro-expressions are background. ``options.videos`` says whether videos without a
-    micro-expression of the classes take part.
-    """
-    micro = database.samples[database.samples.kind == "micro"].copy()
-    micro["label"] = database.classes(micro)
-    groups = dict(iter(micro.groupby(["subject", "video"])))
-    items = []
-    for row in database.videos.itertuples():
-        part = groups.get((row.subject, row.video))
-        expressions = tuple(_expressions(part)) if part is not None else ()
-        if options.videos == "all" or any(e.label for e in expressions):
-            items.append(_item(database, row, expressions))
-    return items
-
-
-def _expressions(samples: pd.DataFrame) -> Iterable[Expression]:
-    for s in samples.sort_values(["onset", "sample"]).itertuples():
-        apex = None if s.apex is pd.NA else int(s.apex)
-        label = None if pd.isna(s.label) else str(s.label)
-        yield Expression(str(s.sample), int(s.onset), apex, int(s.offset), label)
-
-
-def _item(database: Database, row: Any, expressions: tuple[Expression, ...]) -> VideoItem:
-    layout, path = database.manifest.layout, database.root / row.path
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stamp = joblib.hash([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files])
-    return VideoItem(
-        row.subject, row.video, path, layout.image, layout.first_frame, database.manifest.fps,
-        int(row.n_frames), stamp, expressions,
-    )  # fmt: skip
+    """List the videos that MEAN trains and is scored on, see `mecore.evaluation.videos`."""
+    return videos.list_videos(database, without_class=options.videos == "all")
 
 
 def video_features(item: VideoItem, options: MeanOptions) -> VideoFeatures:
@@ -241,27 +160,5 @@ def _apex(expression: Expression, crops: Bytes, points: Floats, options: MeanOpt
 def prepare_features(
     items: Iterable[VideoItem], options: MeanOptions, executor: Executor, *, progress: bool = True
 ) -> None:
-    """Compute the features of many videos; what is in the cache is not computed again.
-
-    Raises
-    ------
-    DataError
-        Some videos cannot be used: all of them are named, and the others are kept.
-    """
-    items = list(items)
-    futures = [executor.submit(_prepare, item, options) for item in items]
-    done = progress_bar((f.result() for f in futures), len(items), "features", progress)
-    problems = [p for p in done if p]
-    if problems:
-        raise DataError(
-            f"{len(problems)} of {len(items)} videos cannot be used:\n  " + "\n  ".join(problems),
-            todo="exclude them in the manifest with a reason; the others are in the cache",
-        )
-
-
-def _prepare(item: VideoItem, options: MeanOptions) -> str | None:
-    try:
-        video_features(item, options)
-    except MecoreError as error:
-        return f"subject {item.subject}, video {item.video}: {error}"
-    return None
+    """Compute the features of many videos, see `mecore.evaluation.videos.prepare`."""
+    prepare(partial(video_features, options=options), items, executor, progress=progress)

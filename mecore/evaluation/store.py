@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,14 @@ class RunStore:
     def save_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Keep the scores that were derived from the rows."""
         write_json(self.folder / "metrics.json", metrics)
+
+    def timings(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Wall-clock seconds of this run: measured once, then read, so that a page repeats."""
+        path = self.folder / "timings.json"
+        if not path.is_file():
+            write_json(path, measure())
+        seconds: dict[str, float] = json.loads(path.read_text())
+        return seconds
 
     def _path(self, name: str, table: str) -> Path:
         ending = "" if table == "rows" else f".{table}"

@@ -7,11 +7,7 @@ each.
 
 from __future__ import annotations
 
-import os
 import zlib
-
-# TensorFlow reports every missing accelerator library on import; errors still come through.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np

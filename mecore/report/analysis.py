@@ -169,7 +169,8 @@ def draw_report(analysis: Analysis, faces: list[tuple[Image, Image]], title: str
     grid = figure.add_gridspec(
         2 if faces else 1, columns, height_ratios=[1.5, 1][: 2 if faces else 1]
     )
-    draw_scores(figure.add_subplot(grid[0, :]), analysis).set_title(title)
+    figure.suptitle(title)
+    draw_scores(figure.add_subplot(grid[0, :]), analysis)
     best = analysis.intervals.nlargest(MOST_FACES, "score").sort_index()
     for column, (pair, row) in enumerate(zip(faces, best.itertuples(), strict=True)):
         ax = figure.add_subplot(grid[1, column])
@@ -195,8 +196,8 @@ def draw_scores(ax: Axes, analysis: Analysis) -> Axes:
     for number, (_, part) in enumerate(frames[~frames.face].groupby(_stretch(frames))):
         label = "no face" if not number else None
         seconds = part.seconds.iloc[[0, -1]]
-        ax.axvspan(*seconds, color="0.85", hatch="//", lw=0, label=label)
+        ax.axvspan(*seconds, fc="0.92", ec="0.7", hatch="//", lw=0, label=label)
     ax.set(xlabel="seconds", ylabel="score", xlim=(0, max(frames.seconds.iloc[-1], 1e-3)))
     ax.margins(y=0.18)
-    ax.legend(loc="upper right", ncols=5, frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, frameon=False)
     return ax

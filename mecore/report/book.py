@@ -23,6 +23,7 @@ PAGES = {
     "mean-phantom-short": ("mean", "phantom-short"),
     "mean-phantom-long": ("mean", "phantom-long"),
     "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
+    "dense_lstm-phantom-long": ("dense_lstm", "phantom-long"),
 }
 
 
@@ -53,8 +54,8 @@ def build_book(scale: str = "full", workers: int = 1) -> Path:
             {"dataset": dataset} if dataset else {}
         )
         run_chapter(chapter, parameters, folder / "chapters" / f"{page}.ipynb", fresh=False)
-    _place_mathjax(folder / "_static" / "mathjax" / "tex-svg.js")
-    _render(folder)
+    _place_mathjax(folder / "static" / "mathjax" / "tex-svg.js")
+    render(folder)
     return folder / "_build" / "html" / "index.html"
 
 
@@ -68,7 +69,14 @@ def _place_mathjax(target: Path) -> None:
         write_whole(target, lambda aside: shutil.copyfile(str(source.locate()), aside))
 
 
-def _render(folder: Path) -> None:
+def render(folder: Path) -> None:
+    """Render the pages of a book folder to ``_build/html``.
+
+    Raises
+    ------
+    MecoreError
+        jupyter-book warned of something.
+    """
     # Warnings are errors: a figure without its file or a dead reference must not be published.
     build = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", build, "build", str(folder), "-W", "-n", "--keep-going"]

@@ -85,6 +85,32 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
     return checked
 
 
+def check_namespace(name: str, namespace: dict[str, Any]) -> None:
+    """Check the parameters inside a chapter, however it is run, and give them their types.
+
+    Papermill by itself only warns of a name that the notebook does not know.
+
+    Parameters
+    ----------
+    name : str
+        The chapter.
+    namespace : dict
+        ``globals()`` of the notebook, before it has computed anything; changed in place.
+
+    Raises
+    ------
+    OptionError
+        See `check_parameters`.
+    """
+    plain = (str, int, float, bool, list, dict)
+    given = {
+        key: value
+        for key, value in namespace.items()
+        if isinstance(value, plain) and not key.startswith("_") and key not in ("In", "Out")
+    }
+    namespace.update(check_parameters(chapter_notebook(name), given))
+
+
 def _convert(name: str, value: Any, default: Any) -> Any:
     kind = type(default)
     if isinstance(value, kind) and isinstance(value, bool) == isinstance(default, bool):
@@ -161,6 +187,7 @@ def _execute(
             language="python",
             progress_bar=bar,
             log_output=False,
+            extra_arguments=["--log-level=ERROR"],  # the kernel talks to this process only
         )
     except PapermillExecutionError as error:
         failed = out.with_suffix(".failed.ipynb")

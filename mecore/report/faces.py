@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mecore.data.database import Database
 from mecore.descriptors.mean_input import SIDE, Region
 from mecore.preprocessing.faces import Box
+from mecore.preprocessing.template import NEUTRAL
 from mecore.report.style import COLOURS, HEAT, MAGNITUDE, SIGNED
 
 Floats = NDArray[np.float32]
@@ -28,19 +29,6 @@ _LINES: list[tuple[Sequence[int], bool]] = [
     (range(31, 36), False), (range(36, 42), True), (range(42, 48), True), (range(48, 60), True),
     (range(60, 68), True),
 ]  # fmt: skip
-
-# Landmarks of nobody on a crop of 128×128: the mean of the phantom's faces and their mirror images.
-NEUTRAL: Floats = np.array([
-    (-3, 36), (-2, 53), (0, 71), (4, 88), (11, 103), (20, 118), (33, 130), (47, 139),
-    (64, 143), (81, 139), (95, 130), (108, 118), (117, 103), (124, 88), (128, 71), (130, 53),
-    (131, 36), (11, 26), (21, 21), (32, 20), (43, 21), (53, 23), (75, 23), (85, 21),
-    (96, 20), (107, 21), (117, 26), (64, 37), (64, 49), (64, 60), (64, 72), (52, 81),
-    (58, 83), (64, 84), (70, 83), (76, 81), (26, 41), (33, 36), (41, 36), (49, 42),
-    (41, 44), (33, 44), (79, 42), (87, 36), (95, 36), (102, 41), (95, 44), (87, 44),
-    (40, 98), (49, 94), (58, 91), (64, 94), (70, 91), (79, 94), (88, 98), (80, 106),
-    (71, 109), (64, 111), (57, 109), (48, 106), (44, 98), (57, 98), (64, 100), (71, 98),
-    (84, 98), (71, 98), (64, 100), (57, 98),
-], np.float32)  # fmt: skip
 
 
 def face_or_blank(database: Database, subject: str, face: Image) -> Image:

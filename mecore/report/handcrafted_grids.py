@@ -82,9 +82,12 @@ def draw_protocols(ax: Axes, table: pd.DataFrame) -> Axes:
     for number, name in enumerate(names):
         ax.bar(at + (number - (len(names) - 1) / 2) * width, table[name], width * 0.92,
                color=colours[name], label=name)  # fmt: skip
+    if "person told (accuracy)" in table:
+        ax.plot(at, table["person told (accuracy)"], "D", color="black", ms=5, ls="none",
+                label="person told (accuracy)")  # fmt: skip
     ax.set_xticks(at, table.index, rotation=35, ha="right")
     ax.set(ylabel="macro-F1", ylim=(0, 1))
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+    ax.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return ax
 
 

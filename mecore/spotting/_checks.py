@@ -41,6 +41,23 @@ def as_whole(values: ArrayLike, name: str) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+def intervals_inside(intervals: ArrayLike, n_frames: int) -> NDArray[np.int64]:
+    """Intervals that lie in a video of ``n_frames`` frames, or an error that names the row."""
+    array = as_whole(intervals, "intervals")
+    if array.size == 0:
+        return np.empty((0, 2), np.int64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise DataError(f"intervals: expected shape (n, 2), found {array.shape}")
+    onset, offset = array.T
+    bad = np.flatnonzero((onset < 0) | (onset > offset) | (offset >= n_frames))
+    if bad.size:
+        raise DataError(
+            f"expression {array[bad[0]].tolist()} is backwards or outside {n_frames} frames",
+            where=f"intervals, row {bad[0]}",
+        )
+    return array
+
+
 def _as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return numbers as float64, refusing what is none."""
     try:

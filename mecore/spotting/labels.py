@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import DataError
-from mecore.spotting._checks import as_whole, check_half_length, check_option
+from mecore.spotting._checks import (
+    as_whole,
+    check_half_length,
+    check_option,
+    intervals_inside,
+)
 
 TargetCount: TypeAlias = Literal["features", "written"]
 
@@ -105,27 +110,10 @@ def pseudo_labels(
     """
     check_option(count, get_args(TargetCount), "count")
     check_half_length(k_prime)
-    expressions = _inside(intervals, n_frames)
+    expressions = intervals_inside(intervals, n_frames)
     n_targets = n_frames - (k if count == "features" else max(k, k_prime))
     if k < 1 or n_targets < 1:
         raise DataError(f"no frame to label in {n_frames} frames with k={k}, k_prime={k_prime}")
     starts = np.arange(n_targets)
     meets = (starts >= expressions[:, :1] - k_prime + 1) & (starts <= expressions[:, 1:])
     return np.asarray(meets.any(axis=0), np.uint8)
-
-
-def _inside(intervals: ArrayLike, n_frames: int) -> NDArray[np.int64]:
-    """Intervals that lie in a video of ``n_frames`` frames, or an error that names the row."""
-    array = as_whole(intervals, "intervals")
-    if array.size == 0:
-        return np.empty((0, 2), np.int64)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise DataError(f"intervals: expected shape (n, 2), found {array.shape}")
-    onset, offset = array.T
-    bad = np.flatnonzero((onset < 0) | (onset > offset) | (offset >= n_frames))
-    if bad.size:
-        raise DataError(
-            f"expression {array[bad[0]].tolist()} is backwards or outside {n_frames} frames",
-            where=f"intervals, row {bad[0]}",
-        )
-    return array

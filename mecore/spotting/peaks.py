@@ -93,19 +93,19 @@ def find_peaks(
     check_half_length(k_prime)
     values = as_scores(scores, allow_nan=True)
     height = threshold(values, p)
-    if _is_flat(values):
+    if is_flat(values):
         return np.empty(0, np.int64)
     if single:
         peaks = np.array([np.nanargmax(values)])
     else:
         peaks = _local_maxima(values)
-        peaks = _apart(peaks[values[peaks] >= height], values, k_prime)
+        peaks = apart(peaks[values[peaks] >= height], values, k_prime)
     if floor is not None:
         peaks = peaks[values[peaks] >= floor]
     return peaks.astype(np.int64)
 
 
-def _is_flat(values: NDArray[np.float64]) -> bool:
+def is_flat(values: NDArray[np.float64]) -> bool:
     """Whether no score is defined or all are equal but for rounding."""
     defined = values[~np.isnan(values)]
     return defined.size == 0 or bool(np.ptp(defined) <= _FLAT * np.abs(defined).max())
@@ -120,10 +120,10 @@ def _local_maxima(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *found])
 
 
-def _apart(
+def apart(
     peaks: NDArray[np.int64], values: NDArray[np.float64], distance: int
 ) -> NDArray[np.int64]:
-    """Thin out peaks from the highest down.
+    """Thin out peaks from the highest down, of equal ones from the first on.
 
     ``scipy.signal.find_peaks`` has the same rule but leaves ties to an unstable sort.
     """

@@ -73,6 +73,11 @@ def test_no_motion_gives_zeros():
     assert not mean_input(still, REGIONS).any()
 
 
+def test_no_pair_gives_no_input():
+    for way in ("frame", "crop", "none"):
+        assert mean_input(flow_like(0, n=0), REGIONS, normalise=way).shape == (0, SIDE, SIDE, 3)
+
+
 def test_scaling_after_the_crop_spans_the_whole_range():
     features = mean_input(flow_like(2), REGIONS, normalise="crop")
     assert features.min(axis=(1, 2)).max() == 0

@@ -1,6 +1,5 @@
 """A tiny phantom, rendered once: three people with two clips each."""
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -20,17 +19,6 @@ def tiny(tmp_path_factory):
     root = tmp_path_factory.mktemp("phantom") / "phantom-short"
     write_phantom(TINY, root)
     return open_database("phantom-short", root)
-
-
-@pytest.fixture(scope="session")
-def session_home(tmp_path_factory):
-    """Caches and results that the tests of this folder share."""
-    home = tmp_path_factory.mktemp("session")
-    saved = {n: os.environ.get(n) for n in ("MECORE_CACHE", "MECORE_RESULTS")}
-    os.environ.update(MECORE_CACHE=str(home / "cache"), MECORE_RESULTS=str(home / "results"))
-    yield home
-    for name, value in saved.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from mecore.data.files import source_digest
 from mecore.errors import DataError
-from mecore.evaluation.executors import InProcess
+from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.mean_features import (
     Expression,
@@ -154,7 +154,29 @@ def test_training_subjects_without_an_expression_are_refused(items):
         task_of(empty).half_length(PLAN)
 
 
+def test_one_sample_and_a_class_that_no_training_subject_shows_make_a_fold(items):
+    alone = next(i for i in items if i.subject == "01")
+    others = [i for i in items if i.subject != "01"]
+    relabelled = [
+        replace(item, expressions=(replace(item.expressions[0], label=label),))
+        for item, label in [(alone, "surprise"), *((item, "negative") for item in others)]
+    ]
+    with processes() as executor:
+        result = executor.submit(task_of(relabelled), PLAN).result()
+    assert set(result.rows.subject) == {"01"}
+    assert (result.rows.source == "annotated").sum() == 1
+    np.testing.assert_allclose(
+        result.tables["frames"][["p0", "p1", "p2"]].sum(axis=1), 1, atol=1e-5
+    )
+
+
 # -- features --------------------------------------------------------------------------------------
+def test_a_video_without_any_expression_has_features_for_spotting_only(items):
+    features = video_features(replace(items[0], expressions=()), preset())
+    assert features.spot.shape == (items[0].n_frames - 10, 42, 42, 3)
+    assert features.recog.shape == (0, 42, 42, 3)
+
+
 def test_a_damaged_cache_entry_is_computed_anew(items, tmp_path, monkeypatch):
     monkeypatch.setenv("MECORE_CACHE", str(tmp_path))
     item, options = items[0], preset()

@@ -45,6 +45,17 @@ def test_ids_are_never_retyped_and_numbers_are_numbers(study):
     }  # fmt: skip
 
 
+def test_a_notebook_refuses_what_papermill_lets_pass(study):
+    study()
+    with pytest.raises(OptionError, match="no parameter 'subjct'; did you mean 'subject'"):
+        chapter.check_namespace("tiny", {"subjct": "007", "In": [], "_i": "", "exit": object()})
+    with pytest.raises(OptionError, match="parameter subject: expected str"):
+        chapter.check_namespace("tiny", {"subject": 6})
+    namespace = {"options": "{p: 0.6}"}
+    chapter.check_namespace("tiny", namespace)
+    assert namespace == {"options": {"p": 0.6}}
+
+
 @pytest.mark.parametrize(
     "given", [{"seed": "seven"}, {"p": True}, {"quick": "1"}, {"options": "x"}]
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from mecore.descriptors.top.grid import bounds
 from mecore.descriptors.top.histograms import (
     Bytes,
-    check_clip,
     check_time_blocks,
     frame_histograms,
     normalise,
@@ -47,11 +47,8 @@ def dense_windows(clip: Bytes, options: TopOptions, length: int) -> Floats:
         A window longer than the clip, or shorter than the descriptor needs; else as
         `mecore.descriptors.top.histograms.frame_histograms`.
     """
-    clip = check_clip(clip, options)
     _check_length(length, options)
-    if length > len(clip):
-        raise ValueError(f"a window of {length} frames is longer than the clip of {len(clip)}")
-    return _windows(clip, options, length)
+    return sum_windows(frame_histograms(clip, options), options, length)
 
 
 def stream_windows(
@@ -85,17 +82,38 @@ def stream_windows(
             raise ValueError(f"frame {number}: {frame.shape}, the frames before {waiting[0].shape}")
         waiting.append(frame)
         if len(waiting) == length - 1 + chunk:
-            yield _windows(check_clip(np.stack(waiting), options), options, length)
+            yield dense_windows(np.stack(waiting), options, length)
             waiting = waiting[chunk:]
     if len(waiting) >= length:
-        yield _windows(check_clip(np.stack(waiting), options), options, length)
+        yield dense_windows(np.stack(waiting), options, length)
 
 
-def _windows(clip: Bytes, options: TopOptions, length: int) -> Floats:
-    votes = frame_histograms(clip, options)
+def sum_windows(votes: NDArray[Any], options: TopOptions, length: int) -> Floats:
+    """Vectors of all windows from the votes of single frames.
+
+    Parameters
+    ----------
+    votes : array, (T - 2 m, rows, columns, planes, bins)
+        Of `mecore.descriptors.top.histograms.frame_histograms`, in any type that holds them.
+    options, length
+        See `dense_windows`.
+
+    Returns
+    -------
+    array, (T - length + 1, options.length), float32
+
+    Raises
+    ------
+    ValueError
+        See `dense_windows`.
+    """
+    _check_length(length, options)
     centres = length - 2 * options.time_margin
-    # Sums of a chunk stay far below 2^24, so that whole votes are exact in any of these types.
-    total = np.zeros((len(votes) + 1, *votes.shape[1:]), votes.dtype)
+    if centres > len(votes):
+        n = len(votes) + 2 * options.time_margin
+        raise ValueError(f"a window of {length} frames is longer than the clip of {n}")
+    kind = np.int32 if votes.dtype.kind in "iu" else np.float64
+    total = np.zeros((len(votes) + 1, *votes.shape[1:]), kind)
     np.cumsum(votes, axis=0, out=total[1:])
     n, cut = len(votes) - centres + 1, bounds(centres, options.time_blocks)
     blocks = [total[b : b + n] - total[a : a + n] for a, b in pairwise(cut)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.profiler import model_analyzer, option_builder
 
 
@@ -14,11 +13,11 @@ def count_flops(model: keras.Model) -> int:
     A multiplication and an addition count as two, as in TensorFlow's profiler, which does the
     counting.
     """
+    tf.get_logger().setLevel("ERROR")  # in a notebook, the profiler's own deprecations are printed
     inputs = [tf.TensorSpec((1, *x.shape[1:]), tf.float32) for x in model.inputs]
     function = tf.function(lambda *x: model(list(x), training=False)).get_concrete_function(*inputs)
-    graph = convert_variables_to_constants_v2(function).graph
     options = option_builder.ProfileOptionBuilder(
         option_builder.ProfileOptionBuilder.float_operation()
     ).with_empty_output()
-    profile = model_analyzer.profile(graph, options=options.build(), cmd="scope")
+    profile = model_analyzer.profile(function.graph, options=options.build(), cmd="scope")
     return int(profile.total_float_ops)

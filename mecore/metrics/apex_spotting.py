@@ -1,0 +1,134 @@
+"""Spotting by apex: a spotted apex inside an annotated interval is a hit (Tran et al. 2019).
+
+Convention. An apex is one frame, an annotation an inclusive interval of the same video. The main
+rule matches one to one, so that a second apex in the same expression is a false positive;
+``"many"`` counts every apex inside an expression as a hit, which the paper's wording allows. Counts
+are pooled over all videos; means over subjects and videos stand beside them, because the paper
+speaks of an average. A video with neither annotation nor detection is right: its F1 is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mecore.metrics._checks import as_frames, check_option
+from mecore.metrics.intervals import as_intervals
+from mecore.metrics.spotting import Counts, count_matches, precision_recall_f1
+
+ApexRule: TypeAlias = Literal["one", "many"]
+ApexVideo: TypeAlias = tuple[ArrayLike, ArrayLike]
+# An apex inside an interval overlaps it, by however little.
+_ANY = 1e-12
+
+
+def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
+    """Count hits, false alarms and misses over all videos.
+
+    Parameters
+    ----------
+    videos : sequence of (apexes, annotated)
+        Spotted apex frames (n,) and annotated intervals (m, 2).
+    rule : {"one", "many"}
+        Whether an expression can be hit once or more often.
+
+    Raises
+    ------
+    ValueError
+        Apexes or intervals that are no frames, or a rule that does not exist.
+
+    Examples
+    --------
+    >>> tuple(count_apexes([([5, 6, 20], [(3, 9), (30, 40)])]))
+    (1, 2, 1)
+    >>> tuple(count_apexes([([5, 6, 20], [(3, 9), (30, 40)])], "many"))
+    (2, 1, 1)
+    """
+    check_option(rule, ("one", "many"), "rule")
+    if rule == "one":
+        return count_matches([(_as_intervals(a), b) for a, b in videos], _ANY)
+    tp = fp = fn = 0
+    for apexes, annotated in videos:
+        inside = _inside(apexes, annotated)
+        tp += int(inside.any(axis=1).sum())
+        fp += int((~inside.any(axis=1)).sum())
+        fn += int((~inside.any(axis=0)).sum())
+    return Counts(tp, fp, fn)
+
+
+def _as_intervals(apexes: ArrayLike) -> NDArray[np.int64]:
+    frames = as_frames(apexes, "apexes")
+    return np.stack([frames, frames], axis=1).astype(np.int64)
+
+
+def _inside(apexes: ArrayLike, annotated: ArrayLike) -> NDArray[np.bool_]:
+    frames, bounds = as_frames(apexes, "apexes"), as_intervals(annotated, "annotated")
+    return np.asarray((frames[:, None] >= bounds[:, 0]) & (frames[:, None] <= bounds[:, 1]))
+
+
+def mean_f1(videos: Sequence[ApexVideo], groups: Sequence[Hashable]) -> float:
+    """Mean of the F1 of each group of videos, such as those of one subject; 0 without videos.
+
+    Raises
+    ------
+    ValueError
+        Not one group name for each video.
+    """
+    if len(groups) != len(videos):
+        raise ValueError(f"{len(videos)} videos, but {len(groups)} group names")
+    values = []
+    for group in dict.fromkeys(groups):
+        part = [v for v, g in zip(videos, groups, strict=True) if g == group]
+        counts = count_apexes(part)
+        values.append(precision_recall_f1(*counts)[2] if any(counts) else 1.0)
+    return float(np.mean(values)) if values else 0.0
+
+
+def evaluate(
+    videos: Sequence[ApexVideo],
+    subjects: Sequence[Hashable],
+    minutes: float,
+    intervals: Sequence[ArrayLike] | None = None,
+) -> dict[str, float]:
+    """All measures of spotted apexes.
+
+    Parameters
+    ----------
+    videos : sequence of (apexes, annotated)
+        See `count_apexes`; videos without an expression belong into the list.
+    subjects : sequence
+        Whose video it is.
+    minutes : float
+        Length of all videos together, above 0.
+    intervals : sequence of arrays, (n, 2), optional
+        Spotted intervals of each video, for the F1 at IoU ≥ 0.5.
+
+    Returns
+    -------
+    dict
+        ``tp, fp, fn, precision, recall, f1, f1_many, f1_subjects, f1_videos, fp_per_minute`` and,
+        with intervals, ``f1_iou``.
+
+    Raises
+    ------
+    ValueError
+        See `count_apexes`, `mean_f1`; a length that is not above 0.
+    """
+    if not minutes > 0:
+        raise ValueError(f"minutes: expected a length above 0, found {minutes}")
+    counts = count_apexes(videos)
+    precision, recall, f1 = precision_recall_f1(*counts)
+    result: dict[str, float] = counts._asdict() | {
+        "precision": precision, "recall": recall, "f1": f1,
+        "f1_many": precision_recall_f1(*count_apexes(videos, "many"))[2],
+        "f1_subjects": mean_f1(videos, subjects),
+        "f1_videos": mean_f1(videos, range(len(videos))),
+        "fp_per_minute": counts.fp / minutes,
+    }  # fmt: skip
+    if intervals is not None:
+        pairs = [(i, annotated) for i, (_, annotated) in zip(intervals, videos, strict=True)]
+        result["f1_iou"] = precision_recall_f1(*count_matches(pairs))[2]
+    return result

@@ -1,0 +1,118 @@
+"""Spotting by optical flow that goes and comes back, without learning.
+
+Rules on the flow of a few facial regions lead the challenge tables on micro-expressions of long
+videos (He et al. 2021; Zhao et al. 2022). This one follows them in what it looks at: brows, nose
+and mouth, the motion of the head taken off, eyes left out because of blinks. Its score asks for
+what makes an expression micro: the region has moved one way during the last k frames and moves the
+opposite way during the next. A slow movement goes on, a head that turns goes on; neither scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.errors import DataError
+from mecore.preprocessing.template import template
+
+Floats = NDArray[np.float64]
+
+
+class Regions(NamedTuple):
+    """Weights of pixels: of each region, (n, H, W), and of the still part of the face, (H, W)."""
+
+    moving: NDArray[np.float32]
+    still: NDArray[np.float32]
+
+
+# Landmarks (iBUG) whose mean is the middle of a region: brows, beside the nose, mouth, chin.
+_MOVING = {
+    "outer brow, left": (17, 18), "inner brow, left": (20, 21), "inner brow, right": (22, 23),
+    "outer brow, right": (25, 26), "between the brows": (21, 22, 27),
+    "nose wing, left": (31,), "nose wing, right": (35,), "upper lip": (51,), "lower lip": (57,),
+    "mouth corner, left": (48,), "mouth corner, right": (54,), "chin": (8, 57),
+    "cheek, left": (2, 31, 41), "cheek, right": (14, 35, 46),
+}  # fmt: skip
+_STILL = (27, 28, 29, 30)
+
+
+def regions(size: int = 128, width: float = 0.045) -> Regions:
+    """Gaussian windows around landmarks of the face template.
+
+    Parameters
+    ----------
+    size : int
+        Side of the registered face in pixels.
+    width : float
+        Standard deviation of a window, as a share of the side.
+    """
+    points = template(size).astype(np.float64)
+    y, x = np.mgrid[:size, :size]
+
+    def window(middle: Floats) -> NDArray[np.float32]:
+        square = (x - middle[0]) ** 2 + (y - middle[1]) ** 2
+        weight = np.exp(-square / (2 * (width * size) ** 2))
+        return (weight / weight.sum()).astype(np.float32)
+
+    moving = np.stack([window(points[list(w)].mean(axis=0)) for w in _MOVING.values()])
+    still = np.mean([window(points[i]) for i in _STILL], axis=0)
+    return Regions(moving, still.astype(np.float32))
+
+
+def region_motion(flows: Iterable[NDArray[np.float32]]) -> Floats:
+    """Mean flow of each region relative to the bridge of the nose.
+
+    Parameters
+    ----------
+    flows : iterable of array, (H, H, 2)
+        Flow of registered faces, pixels.
+
+    Returns
+    -------
+    array, (n_flows, regions, 2)
+        Pixels.
+    """
+    rows = []
+    where: Regions | None = None
+    for flow in flows:
+        where = where or regions(len(flow))
+        head = np.tensordot(where.still, flow, 2)
+        rows.append(np.tensordot(where.moving, flow, 2) - head)
+    return np.array(rows, np.float64).reshape(len(rows), -1, 2)
+
+
+def flow_peak_scores(motion: Floats, k: int, n_frames: int) -> Floats:
+    """How far some region has gone by a frame and comes back after it.
+
+    With a the motion of the last k frames and b that of the next, the score of a region is
+    −a·b / max(|a|, |b|): the shorter of the two where they are opposite, 0 where they are not.
+
+    Parameters
+    ----------
+    motion : array, (n_frames - k, regions, 2)
+        Motion of each region over the pairs (i, i + k), see `region_motion`.
+    k : int
+        Frames.
+    n_frames : int
+        Of the video.
+
+    Returns
+    -------
+    array, (n_frames,)
+        Pixels, at least 0, of the region that scores most; NaN in the first and last k frames.
+
+    Raises
+    ------
+    DataError
+        Fewer than 2k + 1 frames.
+    """
+    if k < 1 or n_frames < 2 * k + 1:
+        raise DataError(f"{n_frames} frames: flow peaks with k = {k} need {max(2 * k + 1, 3)}")
+    before, after = motion[:-k], motion[k:]
+    size = np.maximum(np.linalg.norm(before, axis=-1), np.linalg.norm(after, axis=-1))
+    back = -(before * after).sum(axis=-1)
+    score = np.divide(back, size, out=np.zeros_like(back), where=size > 0)
+    return np.pad(np.maximum(score, 0).max(axis=1), k, constant_values=np.nan)

@@ -1,0 +1,165 @@
+"""The three spotters that learn nothing, under one roof: a registered clip in, intervals out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.descriptors.flow import Engine, flow_pairs
+from mecore.errors import DataError, OptionError, nearest
+from mecore.spotting.chi2 import chi2_scores
+from mecore.spotting.flow_peaks import flow_peak_scores, region_motion
+from mecore.spotting.labels import flow_distance
+from mecore.spotting.mdmd import mdmd_intervals, mdmd_scores
+from mecore.spotting.peaks import find_peaks
+
+Method: TypeAlias = Literal["chi2", "mdmd", "flow-peaks"]
+Clip = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spotted:
+    """What was found in one video.
+
+    Parameters
+    ----------
+    intervals : array of int64, (n, 2)
+        Onset and offset, inclusive.
+    apexes : array of int64, (n,)
+        Frame of the highest score of each.
+    scores : array, (n,)
+        Its score.
+    """
+
+    intervals: NDArray[np.int64]
+    apexes: NDArray[np.int64]
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class LearningFree:
+    """One spotter.
+
+    Parameters
+    ----------
+    title : str
+        As tables name it.
+    score : callable
+        Clip (T, H, W), k, flow engine → score of each frame, NaN where undefined.
+    seconds : float
+        k in seconds.
+    p : float
+        Usual place of the threshold between the mean (0) and the maximum (1) of the scores.
+    runs : bool
+        Intervals are runs above the threshold (MDMD), not peaks.
+    """
+
+    title: str
+    score: Callable[[Clip, int, Engine], Floats]
+    seconds: float
+    p: float
+    runs: bool = False
+
+
+def _chi2(clip: Clip, k: int, engine: Engine) -> Floats:
+    return chi2_scores(clip, k)
+
+
+def _mdmd(clip: Clip, k: int, engine: Engine) -> Floats:
+    if len(clip) < 4 * k:
+        raise DataError(f"{len(clip)} frames: MDMD with k = {k} needs {4 * k}")
+    near, far = (flow_pairs(clip, k * times, engine=engine) for times in (1, 2))
+    return mdmd_scores(near, far, k, len(clip))  # type: ignore[arg-type]
+
+
+def _flow_peaks(clip: Clip, k: int, engine: Engine) -> Floats:
+    if len(clip) < 2 * k + 1:
+        raise DataError(f"{len(clip)} frames: flow peaks with k = {k} need {2 * k + 1}")
+    motion = region_motion(flow_pairs(clip, k, engine=engine))
+    return flow_peak_scores(motion, k, len(clip))
+
+
+# k: N = 0.32 s for chi-square; 12 frames of CAS(ME)² for MDMD; half of a usual micro-expression.
+METHODS: dict[str, LearningFree] = {
+    "chi2": LearningFree("LBP-χ² (Moilanen)", _chi2, 0.16, 0.5),
+    "mdmd": LearningFree("MDMD", _mdmd, 0.4, 0.01, runs=True),
+    "flow-peaks": LearningFree("flow peaks", _flow_peaks, 0.2, 0.55),
+}
+# Lengths of micro-expressions that MDMD keeps: 7 to 16 frames of CAS(ME)².
+_SHORTEST, _LONGEST = 7 / 30, 16 / 30
+
+
+def method(name: str) -> LearningFree:
+    """Return a spotter by name, or say which one was meant."""
+    if name not in METHODS:
+        raise OptionError(f"no spotter is called {name!r}; {nearest(name, METHODS)}")
+    return METHODS[name]
+
+
+def frame_scores(clip: Clip, name: str, fps: float, engine: Engine = "dis") -> Floats:
+    """Score every frame of a registered clip.
+
+    Parameters
+    ----------
+    clip : array, (T, H, W), uint8
+        Grey faces on the template (`mecore.preprocessing.registration`).
+    name : {"chi2", "mdmd", "flow-peaks"}
+        Spotter.
+    fps : float
+        Frames per second; k follows from it.
+    engine : {"dis", "fast", "opencv"}
+        Optical flow.
+
+    Returns
+    -------
+    array, (T,), float64
+        NaN at the ends, where the score is not defined.
+
+    Raises
+    ------
+    OptionError
+        Unknown spotter.
+    DataError
+        Clip too short.
+    """
+    spotter = method(name)
+    return spotter.score(clip, flow_distance(fps, spotter.seconds), engine)
+
+
+def spot(scores: Floats, name: str, fps: float, p: float | None = None,
+         floor: float | None = None) -> Spotted:  # fmt: skip
+    """Turn frame scores into intervals.
+
+    Parameters
+    ----------
+    scores : array, (T,)
+        See `frame_scores`.
+    name, fps
+        As there.
+    p : float, optional
+        Place of the threshold, by default that of the spotter.
+    floor : float, optional
+        Absolute score that a peak must reach as well.
+    """
+    spotter = method(name)
+    p, k = spotter.p if p is None else p, flow_distance(fps, spotter.seconds)
+    if np.isnan(scores).all():
+        return _spotted(np.empty((0, 2), np.int64), scores, floor)
+    if spotter.runs:
+        shortest, longest = round(_SHORTEST * fps), round(_LONGEST * fps)
+        return _spotted(mdmd_intervals(scores, p, shortest, longest), scores, floor)
+    peaks = find_peaks(scores, max(1, k), p=p)
+    around = np.stack([peaks - k, peaks + k], axis=1)
+    return _spotted(np.clip(around, 0, len(scores) - 1), scores, floor)
+
+
+def _spotted(intervals: NDArray[np.int64], scores: Floats, floor: float | None) -> Spotted:
+    highest = [int(a + np.nanargmax(scores[a : b + 1])) for a, b in intervals]
+    apexes = np.array(highest, np.int64)
+    kept = scores[apexes] >= (-np.inf if floor is None else floor)
+    return Spotted(intervals[kept], apexes[kept], scores[apexes][kept])
