@@ -31,14 +31,22 @@ FEW = ("lbp_top", "biwoof", "mdmo", "sparse_mdmo")
 OPTIONS = HandcraftedOptions(atoms=12, iterations=2)
 
 
-@pytest.fixture(autouse=True)
-def _shared_cache(session_home, monkeypatch):
-    monkeypatch.setenv("MECORE_CACHE", str(session_home / "cache"))
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Cache and results that the tests of this file share."""
+    return tmp_path_factory.mktemp("handcrafted")
 
 
 @pytest.fixture(scope="module")
-def study(tiny, session_home):
-    return run_handcrafted(tiny, FEW, OPTIONS, session_home / "results")
+def study(tiny, home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MECORE_CACHE", str(home / "cache"))
+        yield run_handcrafted(tiny, FEW, OPTIONS, home / "results")
+
+
+@pytest.fixture(autouse=True)
+def _shared_cache(home, monkeypatch):
+    monkeypatch.setenv("MECORE_CACHE", str(home / "cache"))
 
 
 def test_every_clip_is_left_out_once_and_once_for_each_other_subject(study):
@@ -59,10 +67,10 @@ def test_the_columns_hold_every_method_and_every_clip(study):
     assert set(study.rows("mdmo").columns) >= {"subject", "truth", "honest", "oracle", "chance"}
 
 
-def test_a_second_run_reads_what_the_first_stored(study, tiny, session_home, monkeypatch):
+def test_a_second_run_reads_what_the_first_stored(study, tiny, home, monkeypatch):
     monkeypatch.setattr(HandcraftedTask, "__call__", None)
     files = {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
-    again = run_handcrafted(tiny, FEW, OPTIONS, session_home / "results", workers=2)
+    again = run_handcrafted(tiny, FEW, OPTIONS, home / "results", workers=2)
     assert again.store.id == study.store.id
     assert files == {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
 
@@ -110,19 +118,19 @@ def test_other_classifiers_are_tried_on_the_same_folds(study):
     assert table["macro-F1"].between(0, 1).all()
 
 
-def test_a_test_across_databases_scores_the_other_one(study, tiny, session_home):
+def test_a_test_across_databases_scores_the_other_one(study, tiny, home):
     # The same people under another name: their ids collide, and are told apart.
     other = replace(tiny, manifest=tiny.manifest.model_copy(update={"id": "elsewhere"}))
-    scores = run_across(study, tiny, other, session_home / "results")
+    scores = run_across(study, tiny, other, home / "results")
     assert {s["n"] for s in scores.values()} == {len(study.task.clips)}
     assert list(scores) == ["dummy", *FEW]
 
 
-def test_other_classes_are_refused(study, tiny, session_home):
+def test_other_classes_are_refused(study, tiny, home):
     classes = {"good": ["happiness"], "bad": ["anger"]}
     other = replace(tiny, manifest=tiny.manifest.model_copy(update={"classes": classes}))
     with pytest.raises(DataError, match="classes good, bad are not those of"):
-        run_across(study, tiny, other, session_home / "results")
+        run_across(study, tiny, other, home / "results")
 
 
 def test_features_of_a_clip_have_the_stated_lengths(study):
