@@ -26,6 +26,7 @@ PAGES = {
     "data": ("data", None),
     "mean-phantom-short": ("mean", "phantom-short"),
     "mean-phantom-long": ("mean", "phantom-long"),
+    "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
     "dense_lstm-phantom-long": ("dense_lstm", "phantom-long"),
 }
 

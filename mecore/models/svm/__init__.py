@@ -1,0 +1,1 @@
+"""Polynomial support vector machines over whole grids of settings."""

@@ -1,0 +1,147 @@
+"""Eulerian motion magnification: brightness changes of a band of time and space are amplified.
+
+Wu et al., «Eulerian video magnification for revealing subtle changes in the world», SIGGRAPH 2012,
+in the form used on micro-expressions (Li et al., TAC 2018): Laplacian pyramid, the difference of
+two one-pole low-passes in time, and a gain that falls off for fine bands (their Eq. 14).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+# Per-frame coefficients of the two low-passes are those of a camera of 30 frames per second.
+COEFFICIENT_FPS = 30.0
+EXAGGERATION = 2.0
+_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+
+
+def low_pass(series: Floats, r: float) -> Floats:
+    """One-pole low-pass along the first axis: l ← (1 - r) l + r x, started at the first value."""
+    out = np.empty_like(series)
+    state = series[0]
+    for t, value in enumerate(series):
+        state = (1 - r) * state + r * value
+        out[t] = state
+    return out
+
+
+def rate_at(r: float, fps: float, of: float = COEFFICIENT_FPS) -> float:
+    """Coefficient that does at ``fps`` what ``r`` does at ``of`` frames per second."""
+    return float(1 - (1 - r) ** (of / fps))
+
+
+def gain_schedule(height: int, width: int, alpha: float, cutoff: float) -> Floats:
+    """Gain of each band of the pyramid, from the coarsest to the finest.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the frames, pixels.
+    alpha : float
+        Magnification wanted.
+    cutoff : float
+        λ_c, wavelength in pixels below which it is attenuated.
+
+    Returns
+    -------
+    array, (bands, 3)
+        Level (1 is the finest), wavelength in pixels, gain; 0 for the coarsest and the finest
+        band, and never below 0.
+    """
+    bands, side = 1, min(height, width)
+    while side >= 5:
+        bands, side = bands + 1, side // 2
+    delta = cutoff / 8 / (1 + alpha)
+    wavelengths = np.hypot(height, width) / 3 / 2.0 ** np.arange(bands)
+    gains = np.clip((wavelengths / delta / 8 - 1) * EXAGGERATION, 0, alpha)
+    gains[[0, -1]] = 0
+    return np.column_stack([np.arange(bands, 0, -1), wavelengths, gains])
+
+
+def magnify_eulerian(
+    clip: NDArray[np.uint8],
+    alpha: float = 10.0,
+    *,
+    cutoff: float = 16.0,
+    r: tuple[float, float] = (0.4, 0.05),
+    fps: float = COEFFICIENT_FPS,
+    chroma: float = 0.1,
+) -> NDArray[np.uint8]:
+    """Amplify the subtle motion of a clip.
+
+    Parameters
+    ----------
+    clip : array, (T, H, W) or (T, H, W, 3), uint8
+        Grey or RGB frames, at least 5×5.
+    alpha : float
+        Magnification, at least 0.
+    cutoff : float
+        λ_c in pixels, see `gain_schedule`.
+    r : tuple of float
+        Coefficients of the fast and the slow low-pass at 30 frames per second.
+    fps : float
+        Frames per second of the clip; the pass band in hertz does not depend on it.
+    chroma : float
+        Share of the amplification that colours get.
+
+    Returns
+    -------
+    array, like ``clip``
+        The first frame is unchanged.
+
+    Raises
+    ------
+    ValueError
+        No clip of such frames, frames too small, or a negative ``alpha``.
+    """
+    if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or min(clip.shape[1:3]) < 5:
+        raise ValueError(
+            f"a clip is (T, H, W) or (T, H, W, 3) of uint8, at least 5×5, not "
+            f"{clip.dtype} {clip.shape}"
+        )
+    if alpha < 0:
+        raise ValueError(f"alpha={alpha}: motion is magnified by at least 0")
+    frames = clip / 255.0
+    if clip.ndim == 3:
+        changed = frames + _band(frames, alpha, cutoff, r, fps)
+    else:
+        channels = np.moveaxis(frames @ _TO_YIQ.T, -1, 0)
+        bands = [_band(c, alpha, cutoff, r, fps) for c in channels]
+        bands[1:] = [chroma * b for b in bands[1:]]
+        changed = np.stack(channels + np.stack(bands), axis=-1) @ np.linalg.inv(_TO_YIQ).T
+    return np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
+
+
+def _band(
+    frames: Floats, alpha: float, cutoff: float, r: tuple[float, float], fps: float
+) -> Floats:
+    """What is added to every frame of one channel."""
+    gains = gain_schedule(frames.shape[1], frames.shape[2], alpha, cutoff)[::-1, 2]
+    bands = _pyramids(frames, len(gains))
+    fast, slow = (rate_at(x, fps) for x in r)
+    total: Floats | None = None
+    for gain, band in zip(gains[::-1], bands[::-1], strict=True):
+        own = gain * (low_pass(band, fast) - low_pass(band, slow))
+        total = own if total is None else own + _enlarge(total, band.shape)
+    assert total is not None
+    return total
+
+
+def _pyramids(frames: Floats, n_bands: int) -> list[Floats]:
+    """Laplacian pyramid of every frame, from the finest band to the residual."""
+    bands = []
+    for _ in range(n_bands - 1):
+        smaller = np.stack([cv2.pyrDown(f) for f in frames])
+        bands.append(frames - _enlarge(smaller, frames.shape))
+        frames = smaller
+    return [*bands, frames]
+
+
+def _enlarge(frames: Floats, shape: tuple[Any, ...]) -> Floats:
+    size = shape[2], shape[1]
+    return np.stack([cv2.pyrUp(f, dstsize=size) for f in frames])
