@@ -1,0 +1,180 @@
+"""Fit ROI CNN-LSTM to the training subjects of one fold, in its two stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mecore.evaluation.folds import FoldPlan, Labels
+from mecore.evaluation.mean_task import timed
+from mecore.evaluation.roi_task import RoiTask, everyone_name
+from mecore.evaluation.store import FoldResult, RunStore
+from mecore.models import runtime
+from mecore.models.roi.network import FEATURES
+from mecore.models.roi.options import RoiOptions
+from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, pad
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+# Empty steps behind a sequence in the ablation: as many as 500 steps hold behind a clip of 100.
+PADDED = 5
+
+
+def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
+    """Train both stages on ``plan.train`` and test on ``plan.test``.
+
+    The test subjects are watched, for learning curves, and nothing else.
+    """
+    seconds: dict[str, float] = {}
+    truth = task.truth(plan.labels, plan.seed).classes
+    train, test = task.clips_of(plan.train), task.clips_of(plan.test)
+    tables: dict[str, pd.DataFrame] = {}
+    if task.options.cnn_subjects == "everyone":
+        sequences = _stored_features(task, plan.labels)
+    else:
+        sequences, tables = _features_of_fold(task, plan, train, test, seconds)
+    with timed(seconds, "lstm"):
+        probabilities, history = _fit_sequence(task, plan, "all", sequences, truth, train, test)
+    rows = task.rows(test, truth[test], probabilities)
+    tables["history"] = pd.concat([tables.get("history", history.iloc[:0]), history])
+    if task.variants:
+        with timed(seconds, "variants"):
+            tables["variants"] = _variants(task, plan, sequences, truth, train, test)
+    return FoldResult(rows, tables, seconds)
+
+
+def fit_everyone(task: RoiTask, labels: Labels, seed: int) -> FoldResult:
+    """Train the CNNs on all subjects; rows are features: clip, and R·20 values per frame."""
+    rng = runtime.start(runtime.seed_of(seed, everyone_name(labels)))
+    cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
+    clips = [c.patches(task.options) for c in task.clips]
+    seconds: dict[str, float] = {}
+    with timed(seconds, "cnn"):
+        history = cnns.train(clips, task.truth(labels, seed).regions, rng)
+    rows = [
+        {"clip": i, "values": frame.ravel()}
+        for i, clip in enumerate(clips)
+        for frame in cnns.look(clip)[0]
+    ]
+    return FoldResult(pd.DataFrame(rows), {"history": history}, seconds)
+
+
+def _stored_features(task: RoiTask, labels: Labels) -> Sequences:
+    table = RunStore(task.folder).fold_table(everyone_name(labels))
+    shape = (-1, len(task.regions), FEATURES)
+    groups = table.groupby("clip", sort=True)["values"]
+    return pad([np.stack(list(v)).astype(np.float32).reshape(shape) for _, v in groups],
+               task.options.length)  # fmt: skip
+
+
+def _features_of_fold(
+    task: RoiTask, plan: FoldPlan, train: Ints, test: Ints, seconds: dict[str, float]
+) -> tuple[Sequences, dict[str, pd.DataFrame]]:
+    rng = runtime.start(runtime.seed_of(plan.seed, plan.name))
+    labels = task.truth(plan.labels, plan.seed).regions
+    cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
+    clips = [c.patches(task.options) for c in task.clips]
+    with timed(seconds, "cnn"):
+        history = cnns.train(
+            [clips[i] for i in train], labels[train], rng,
+            ([clips[i] for i in test], labels[test]),
+        )  # fmt: skip
+    seconds["cnn_frames"] = float(
+        _trained_frames(task.options, [len(clips[i].frames) for i in train])
+    )
+    with timed(seconds, "features"):
+        looked = [cnns.look(c) for c in clips]
+    seconds["feature_frames"] = float(sum(len(f) for f, _ in looked))
+    history["region"] = [task.regions[r] for r in history.region]
+    tables = {
+        "history": history.assign(stage="cnn"),
+        "regions": _region_counts(task, test, labels, [outputs for _, outputs in looked]),
+    }
+    if plan.labels == "true":
+        tables["weights"] = _weights(task, cnns)
+    return pad([f for f, _ in looked], task.options.length), tables
+
+
+def _trained_frames(options: RoiOptions, lengths: list[int]) -> int:
+    """How many frames the CNNs were trained on, each as often as it was."""
+    return options.cnn_epochs * sum(min(options.frames_per_clip or n, n) for n in lengths)
+
+
+def _region_counts(task: RoiTask, test: Ints, labels: Ints, outputs: list[Floats]) -> pd.DataFrame:
+    """Frames of the left-out subjects by region, label and prediction of the region's CNN."""
+    rows = [
+        {"region": name, "truth": int(labels[i, r]), "predicted": int(p)}
+        for i in test
+        for r, name in enumerate(task.regions)
+        for p in outputs[i][:, r].argmax(axis=1)
+    ]
+    keys = ["region", "truth", "predicted"]
+    return pd.DataFrame(rows).groupby(keys, sort=False).size().rename("n").reset_index()
+
+
+def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
+    arrays = [
+        (name, np.asarray(w))
+        for name, m in zip(task.regions, cnns.models, strict=True)
+        for w in m.get_weights()
+    ]
+    return pd.DataFrame({
+        "region": [name for name, _ in arrays], "shape": [list(a.shape) for _, a in arrays],
+        "values": [a.ravel() for _, a in arrays],
+    })  # fmt: skip
+
+
+def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
+    """Build the region CNNs of a stored fold from its table ``weights``."""
+    cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
+    for name, model in zip(task.regions, cnns.models, strict=True):
+        part = weights[weights.region == name]
+        pairs = zip(part["values"], part["shape"], strict=True)
+        model.set_weights([np.asarray(v, np.float32).reshape(s) for v, s in pairs])
+    return cnns
+
+
+def _fit_sequence(
+    task: RoiTask,
+    plan: FoldPlan,
+    variant: str,
+    sequences: Sequences,
+    truth: Ints,
+    train: Ints,
+    test: Ints,
+    regions: list[int] | None = None,
+    options: RoiOptions | None = None,
+) -> tuple[Floats, pd.DataFrame]:
+    """Train a sequence network; return probabilities of the test clips and learning curves."""
+    rng = runtime.start(runtime.seed_of(plan.seed, f"{plan.name} {variant}"))
+    n_regions = len(task.regions if regions is None else regions)
+    stage = SequenceStage(n_regions, len(task.classes), options or task.options)
+    watched = sequences.part(test, regions)
+    history = stage.train(sequences.part(train, regions), truth[train], rng, (watched, truth[test]))
+    return stage.predict(watched), history.assign(stage="lstm", region="all")
+
+
+def _settings(task: RoiTask, steps: int) -> Iterator[tuple[str, list[int], RoiOptions, int]]:
+    """Variants of the sequence stage: name, regions, options, length."""
+    everything = list(range(len(task.regions)))
+    for r, name in enumerate(task.regions if len(task.regions) > 1 else ()):
+        yield f"without {name}", [i for i in everything if i != r], task.options, 0
+    unmasked = replace(task.options, padding="unmasked")
+    yield f"unmasked, padded {PADDED}-fold", everything, unmasked, PADDED * steps
+
+
+def _variants(
+    task: RoiTask, plan: FoldPlan, sequences: Sequences, truth: Ints, train: Ints, test: Ints
+) -> pd.DataFrame:
+    tables = []
+    for name, regions, options, length in _settings(task, sequences.mask.shape[1]):
+        padded = sequences.padded(length)
+        probabilities, _ = _fit_sequence(
+            task, plan, name, padded, truth, train, test, regions, options
+        )
+        tables.append(task.rows(test, truth[test], probabilities).assign(variant=name))
+    return pd.concat(tables, ignore_index=True)

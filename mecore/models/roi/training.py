@@ -1,0 +1,329 @@
+"""The two stages of training: region CNNs on single frames, then LSTMs on their features.
+
+Aouayeb et al. (2019), sections 3.2 to 3.4 and 4.1.2. Each stage returns one row per epoch. Data
+named ``monitor`` are watched and never trained on or chosen by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from mecore.models.roi.losses import binary_focal_loss, class_weights, focal_loss
+from mecore.models.roi.network import FEATURES, region_cnn, sequence_network
+from mecore.models.roi.options import RoiOptions
+from mecore.models.roi.stacked import StackedCnns, StackedSequence
+from mecore.preprocessing.regions import Patches, patch_size
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Features of clips over time.
+
+    Parameters
+    ----------
+    features : array, (n, T, R, 20), float32
+        Zero behind the end of a clip.
+    mask : array, (n, T), bool
+        True where there is a frame.
+    """
+
+    features: Floats
+    mask: NDArray[np.bool_]
+
+    def part(self, clips: Any, regions: Sequence[int] | None = None) -> Sequences:
+        """Some of the clips, and of the regions."""
+        features = self.features[clips]
+        return Sequences(features if regions is None else features[:, :, list(regions)],
+                         self.mask[clips])  # fmt: skip
+
+    def padded(self, length: int) -> Sequences:
+        """The same with empty steps behind, up to a length."""
+        more = max(0, length - self.mask.shape[1])
+        return Sequences(np.pad(self.features, [(0, 0), (0, more), (0, 0), (0, 0)]),
+                         np.pad(self.mask, [(0, 0), (0, more)]))  # fmt: skip
+
+
+class RegionCnns:
+    """The CNNs of some regions.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Regions.
+    n_outputs : int
+        Classes and one for «not me».
+    options : RoiOptions
+        The reading of the paper.
+    """
+
+    def __init__(self, names: Sequence[str], n_outputs: int, options: RoiOptions) -> None:
+        self.options, self.n_outputs = options, n_outputs
+        self.sizes = [patch_size(name, options.patch_scale) for name in names]
+        self.models = [region_cnn(size, n_outputs, options) for size in self.sizes]
+        self.stacked = StackedCnns(self.models)
+
+    def patches(self, frames: Any, masks: Any) -> list[Any]:
+        """Network inputs (n, H_r, W_r, channels) from (n, P, 3) and (n, P) of uint8."""
+        x = tf.cast(frames, tf.float32) / 127.5 - 1
+        if self.options.channels == "4":
+            x = tf.concat([x, tf.cast(masks, tf.float32)[..., None]], axis=-1)
+        parts = tf.split(x, [h * w for h, w in self.sizes], axis=1)
+        return [
+            tf.reshape(p, (-1, *s, x.shape[-1])) for p, s in zip(parts, self.sizes, strict=True)
+        ]
+
+    def train(
+        self,
+        clips: Sequence[Patches],
+        labels: Ints,
+        rng: np.random.Generator,
+        monitor: tuple[Sequence[Patches], Ints] | None = None,
+    ) -> pd.DataFrame:
+        """Train on frames drawn anew from every clip in each epoch.
+
+        Parameters
+        ----------
+        clips : sequence of Patches
+            Training clips.
+        labels : array of int, (n, R)
+            Class of each clip for each region, or the last number for «not me».
+        rng : Generator
+            Draws and orders frames.
+        monitor : (clips, labels), optional
+            Watched after each epoch on up to four frames of each clip.
+
+        Returns
+        -------
+        DataFrame
+            One row per epoch and region: epoch, region (its number), loss, accuracy, and
+            monitor_loss, monitor_accuracy where watched.
+        """
+        options = self.options
+        per_clip = options.frames_per_clip
+        lengths = [min(per_clip or len(c.frames), len(c.frames)) for c in clips]
+        weights = _alphas(np.repeat(labels, lengths, axis=0), self.n_outputs, options)
+        optimizer = keras.optimizers.Adam(options.cnn_rate)
+        optimizer.build(self.stacked.variables)
+        step, watch = self._compiled(optimizer, weights)
+        watched = _watched(*monitor) if monitor and len(monitor[1]) else None
+        tables = []
+        for epoch in range(1, options.cnn_epochs + 1):
+            chosen = np.concatenate([_draw(i, c, per_clip, rng) for i, c in enumerate(clips)])
+            rng.shuffle(chosen)
+            sums = sum(
+                step(*gather(clips, part), labels[part[:, 0]]).numpy()
+                for part in _batches(chosen, options.cnn_batch)
+            )
+            names, values = ["loss", "accuracy"], [*(sums / len(chosen))]
+            if watched:
+                names += ["monitor_loss", "monitor_accuracy"]
+                values += [*(watch(*watched).numpy() / len(watched[-1]))]
+            table = pd.DataFrame(dict(zip(names, values, strict=True)))
+            tables.append(table.assign(epoch=epoch, region=range(len(self.models))))
+        self.stacked.write_back()
+        return pd.concat(tables, ignore_index=True)
+
+    def _measure(self, frames: Any, masks: Any, labels: Any, weights: Any, training: bool) -> Any:
+        """Loss and hits, (2, R, n), of some frames."""
+        outputs = self.stacked.outputs(self.stacked.features(self.patches(frames, masks), training))
+        losses = [
+            loss_of(self.options)(labels[:, r], outputs[:, r], weights[r])
+            for r in range(len(self.models))
+        ]
+        hits = tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
+        return tf.stack([tf.stack(losses), tf.transpose(hits)])
+
+    def _compiled(self, optimizer: Any, weights: Any) -> tuple[Any, Any]:
+        kinds = [*self._kinds, tf.TensorSpec((None, len(self.models)), tf.int64)]
+
+        def step(frames: Any, masks: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                measured = self._measure(frames, masks, labels, weights, True)
+                loss = tf.reduce_sum(tf.reduce_mean(measured[0], axis=1))
+            variables = self.stacked.variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return tf.reduce_sum(measured, axis=2)
+
+        def watch(frames: Any, masks: Any, labels: Any) -> Any:
+            return tf.reduce_sum(self._measure(frames, masks, labels, weights, False), axis=2)
+
+        # One trace for batches of every size: tracing takes longer than a small epoch.
+        return tuple(tf.function(f, input_signature=kinds) for f in (step, watch))
+
+    @property
+    def _kinds(self) -> list[Any]:
+        pixels = sum(h * w for h, w in self.sizes)
+        return [tf.TensorSpec((None, pixels, 3), tf.uint8), tf.TensorSpec((None, pixels), tf.uint8)]
+
+    @cached_property
+    def _look(self) -> Any:
+        def look(frames: Any, masks: Any) -> Any:
+            features = self.stacked.features(self.patches(frames, masks))
+            return features, self.stacked.outputs(features)
+
+        return tf.function(look, input_signature=self._kinds)
+
+    def look(self, clip: Patches) -> tuple[Floats, Floats]:
+        """Features (T, R, 20) and probabilities (T, R, C + 1) of evenly spaced frames of a clip."""
+        limit = min(self.options.steps, self.options.length or self.options.steps)
+        chosen = evenly(len(clip.frames), limit)
+        parts = [
+            self._look(*gather([clip], np.stack([np.zeros_like(part), part], axis=1)))
+            for part in _batches(chosen, 64)
+        ]
+        features, outputs = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return features, outputs
+
+
+def evenly(n: int, limit: int) -> Ints:
+    """Indices of at most ``limit`` evenly spaced frames of n, the first and the last among them.
+
+    Examples
+    --------
+    >>> evenly(9, 5).tolist(), evenly(3, 5).tolist(), evenly(1, 5).tolist()
+    ([0, 2, 4, 6, 8], [0, 1, 2], [0])
+    """
+    return np.linspace(0, n - 1, min(n, limit)).round().astype(np.int64)
+
+
+def gather(clips: Sequence[Patches], chosen: Ints) -> tuple[Bytes, Bytes]:
+    """Patches (n, P, 3) and masks (n, P) of chosen frames, (n, 2) of clip and frame."""
+    frames = np.stack([clips[c].frames[t] for c, t in chosen])
+    return frames, np.stack([clips[c].mask for c, _ in chosen])
+
+
+def _draw(number: int, clip: Patches, per_clip: int, rng: np.random.Generator) -> Ints:
+    n = len(clip.frames)
+    frames = rng.permutation(n)[: per_clip or n]
+    return np.stack([np.full_like(frames, number), frames], axis=1)
+
+
+def _watched(clips: Sequence[Patches], labels: Ints) -> tuple[Bytes, Bytes, Ints]:
+    chosen = [(i, t) for i, c in enumerate(clips) for t in evenly(len(c.frames), 4)]
+    pairs = np.array(chosen, np.int64)
+    return *gather(clips, pairs), labels[pairs[:, 0]]
+
+
+def _batches(chosen: Any, size: int) -> list[Any]:
+    return [chosen[i : i + size] for i in range(0, len(chosen), size)]
+
+
+def loss_of(options: RoiOptions) -> Callable[[Any, Any, Any], Any]:
+    """The loss of the options: a function of labels, probabilities and class weights."""
+    gamma = 0.0 if options.loss == "cross_entropy" else options.gamma
+    form = binary_focal_loss if options.loss == "binary_focal" else focal_loss
+    return lambda labels, outputs, alpha: form(labels, outputs, alpha, gamma)
+
+
+def _alphas(labels: Ints, n_outputs: int, options: RoiOptions) -> Floats:
+    """Class weights (R, n_outputs) from training labels (n, R)."""
+    if options.weights == "none":
+        return np.ones((labels.shape[1], n_outputs), np.float32)
+    return np.stack([class_weights(column, n_outputs) for column in labels.T])
+
+
+def pad(features: Sequence[Floats], length: int = 0) -> Sequences:
+    """Put sequences (T_i, R, 20) together, with zeros behind their ends."""
+    longest = max(length, *(len(f) for f in features))
+    out = np.zeros((len(features), longest, *features[0].shape[1:]), np.float32)
+    for target, feature in zip(out, features, strict=True):
+        target[: len(feature)] = feature
+    lengths = np.array([len(f) for f in features])
+    return Sequences(out, np.arange(longest) < lengths[:, None])
+
+
+class SequenceStage:
+    """The sequence network and its training.
+
+    Parameters
+    ----------
+    n_regions, n_classes : int
+        LSTMs and outputs.
+    options : RoiOptions
+        The reading of the paper.
+    """
+
+    def __init__(self, n_regions: int, n_classes: int, options: RoiOptions) -> None:
+        self.options, self.n_classes = options, n_classes
+        self.model = sequence_network(n_regions, n_classes, options)
+        self.stacked = StackedSequence(self.model, n_regions)
+        self._kinds = [
+            tf.TensorSpec((None, None, n_regions, FEATURES), tf.float32),
+            tf.TensorSpec((None, None), tf.bool),
+        ]
+
+    def _outputs(self, features: Any, mask: Any, training: bool) -> Any:
+        seen = mask if self.options.padding == "masked" else tf.ones_like(mask)
+        return self.stacked(features, seen, training)
+
+    def train(
+        self,
+        train: Sequences,
+        labels: Ints,
+        rng: np.random.Generator,
+        monitor: tuple[Sequences, Ints] | None = None,
+    ) -> pd.DataFrame:
+        """Train on sequences and their classes (n,); one row per epoch.
+
+        Returns
+        -------
+        DataFrame
+            epoch, loss, accuracy, and monitor_loss, monitor_accuracy where watched.
+        """
+        options = self.options
+        optimizer = keras.optimizers.Adam(options.lstm_rate)
+        optimizer.build(self.stacked.variables)
+        step, watch = self._compiled(
+            optimizer, _alphas(labels[:, None], self.n_classes, options)[0]
+        )
+        rows = []
+        for epoch in range(1, options.lstm_epochs + 1):
+            sums = np.zeros(2)
+            for part in _batches(rng.permutation(len(labels)), options.lstm_batch):
+                sums += step(train.features[part], train.mask[part], labels[part]).numpy()
+            row = dict(zip(("loss", "accuracy"), sums / len(labels), strict=True))
+            if monitor is not None and len(monitor[1]):
+                seen, true = monitor
+                means = watch(seen.features, seen.mask, true).numpy() / len(true)
+                row |= dict(zip(("monitor_loss", "monitor_accuracy"), means.tolist(), strict=True))
+            rows.append({"epoch": epoch} | row)
+        self.stacked.write_back()
+        return pd.DataFrame(rows)
+
+    def _compiled(self, optimizer: Any, weights: Floats) -> tuple[Any, Any]:
+        kinds = [*self._kinds, tf.TensorSpec((None,), tf.int64)]
+        loss_function, variables = loss_of(self.options), self.stacked.variables
+
+        def measure(features: Any, mask: Any, labels: Any, training: bool) -> Any:
+            outputs = self._outputs(features, mask, training)
+            hits = tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
+            return tf.stack([loss_function(labels, outputs, weights), hits])
+
+        def step(features: Any, mask: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                measured = measure(features, mask, labels, True)
+                loss = tf.reduce_mean(measured[0])
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return tf.reduce_sum(measured, axis=1)
+
+        def watch(features: Any, mask: Any, labels: Any) -> Any:
+            return tf.reduce_sum(measure(features, mask, labels, False), axis=1)
+
+        return tuple(tf.function(f, input_signature=kinds) for f in (step, watch))
+
+    def predict(self, sequences: Sequences) -> Floats:
+        """Class probabilities (n, C)."""
+        return np.asarray(self._outputs(sequences.features, sequences.mask, False))
