@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,8 @@ from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, pad
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-# Empty steps behind a sequence in the ablation: as many as 500 steps hold behind a clip of 100.
-PADDED = 5
+# How far the ablation pads; 500 steps are five to forty times a clip from onset to offset.
+PADDED = 4
 
 
 def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
@@ -30,7 +29,6 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
     The test subjects are watched, for learning curves, and nothing else.
     """
     seconds: dict[str, float] = {}
-    truth = task.truth(plan.labels, plan.seed).classes
     train, test = task.clips_of(plan.train), task.clips_of(plan.test)
     tables: dict[str, pd.DataFrame] = {}
     if task.options.cnn_subjects == "everyone":
@@ -38,12 +36,9 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
     else:
         sequences, tables = _features_of_fold(task, plan, train, test, seconds)
     with timed(seconds, "lstm"):
-        probabilities, history = _fit_sequence(task, plan, "all", sequences, truth, train, test)
-    rows = task.rows(test, truth[test], probabilities)
-    tables["history"] = pd.concat([tables.get("history", history.iloc[:0]), history])
-    if task.variants:
-        with timed(seconds, "variants"):
-            tables["variants"] = _variants(task, plan, sequences, truth, train, test)
+        rows, history, variants = _fit_sequence(task, plan, sequences, train, test)
+    curves = [tables.pop("history", history.iloc[:0]), history.assign(stage="lstm", region="all")]
+    tables |= {"history": pd.concat(curves, ignore_index=True), "variants": variants}
     return FoldResult(rows, tables, seconds)
 
 
@@ -139,42 +134,34 @@ def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
 
 
 def _fit_sequence(
-    task: RoiTask,
-    plan: FoldPlan,
-    variant: str,
-    sequences: Sequences,
-    truth: Ints,
-    train: Ints,
-    test: Ints,
-    regions: list[int] | None = None,
-    options: RoiOptions | None = None,
-) -> tuple[Floats, pd.DataFrame]:
-    """Train a sequence network; return probabilities of the test clips and learning curves."""
-    rng = runtime.start(runtime.seed_of(plan.seed, f"{plan.name} {variant}"))
-    n_regions = len(task.regions if regions is None else regions)
-    stage = SequenceStage(n_regions, len(task.classes), options or task.options)
-    watched = sequences.part(test, regions)
-    history = stage.train(sequences.part(train, regions), truth[train], rng, (watched, truth[test]))
-    return stage.predict(watched), history.assign(stage="lstm", region="all")
+    task: RoiTask, plan: FoldPlan, sequences: Sequences, train: Ints, test: Ints
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Train the sequence network on all regions, and its variants; rows, curves, variants."""
+    truth = task.truth(plan.labels, plan.seed).classes
+    seed = runtime.seed_of(plan.seed, f"{plan.name} lstm")
+    runtime.start(seed)
+    stage = SequenceStage(len(task.regions), len(task.classes), task.options)
+
+    def fit(seen: Sequences, keep: list[int] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        rng, watched = np.random.default_rng(seed), seen.part(test)
+        history = stage.train(seen.part(train), truth[train], rng, (watched, truth[test]), keep)
+        return task.rows(test, truth[test], stage.predict(watched, keep)), history
+
+    masked = task.options.padding == "masked"
+    rows, history = fit(sequences if masked else sequences.unmasked())
+    variants = [
+        fit(seen, keep)[0].assign(variant=name) for name, seen, keep in _settings(task, sequences)
+    ]
+    return rows, history, pd.concat([rows.iloc[:0], *variants], ignore_index=True)
 
 
-def _settings(task: RoiTask, steps: int) -> Iterator[tuple[str, list[int], RoiOptions, int]]:
-    """Variants of the sequence stage: name, regions, options, length."""
-    everything = list(range(len(task.regions)))
-    for r, name in enumerate(task.regions if len(task.regions) > 1 else ()):
-        yield f"without {name}", [i for i in everything if i != r], task.options, 0
-    unmasked = replace(task.options, padding="unmasked")
-    yield f"unmasked, padded {PADDED}-fold", everything, unmasked, PADDED * steps
-
-
-def _variants(
-    task: RoiTask, plan: FoldPlan, sequences: Sequences, truth: Ints, train: Ints, test: Ints
-) -> pd.DataFrame:
-    tables = []
-    for name, regions, options, length in _settings(task, sequences.mask.shape[1]):
-        padded = sequences.padded(length)
-        probabilities, _ = _fit_sequence(
-            task, plan, name, padded, truth, train, test, regions, options
-        )
-        tables.append(task.rows(test, truth[test], probabilities).assign(variant=name))
-    return pd.concat(tables, ignore_index=True)
+def _settings(
+    task: RoiTask, sequences: Sequences
+) -> Iterator[tuple[str, Sequences, list[int] | None]]:
+    """Variants of the sequence stage: name, sequences, regions."""
+    if task.variants:
+        numbers = range(len(task.regions))
+        for r, name in enumerate(task.regions):
+            yield f"without {name}", sequences, [i for i in numbers if i != r]
+        padded = sequences.padded(PADDED * sequences.mask.shape[1])
+        yield f"unmasked, padded to {PADDED} times the length", padded.unmasked(), None

@@ -94,9 +94,13 @@ class StackedSequence:
         """Weights of the LSTMs, the region first, and of the dense layers."""
         return self.lstm + [v for layer in self.head for v in layer.trainable_variables]
 
-    def __call__(self, sequences: Any, mask: Any, training: bool = False) -> Any:
-        """Return class probabilities (n, C) of sequences (n, T, R, 20) and a mask (n, T)."""
+    def __call__(self, sequences: Any, mask: Any, training: bool = False, keep: Any = None) -> Any:
+        """Return class probabilities (n, C) of sequences (n, T, R, 20) and a mask (n, T).
+
+        ``keep`` (R,) multiplies what the LSTM of each region says: 0 leaves the region out.
+        """
         states = self.dropout(self._last(sequences, mask), training=training)
+        states = states if keep is None else states * keep[:, None, None]
         x = tf.reshape(tf.transpose(states, (1, 0, 2)), (-1, self.n_regions * UNITS))
         for layer in self.head:
             x = layer(x)

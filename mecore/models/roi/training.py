@@ -43,11 +43,13 @@ class Sequences:
     features: Floats
     mask: NDArray[np.bool_]
 
-    def part(self, clips: Any, regions: Sequence[int] | None = None) -> Sequences:
-        """Some of the clips, and of the regions."""
-        features = self.features[clips]
-        return Sequences(features if regions is None else features[:, :, list(regions)],
-                         self.mask[clips])  # fmt: skip
+    def part(self, clips: Ints) -> Sequences:
+        """Some of the clips."""
+        return Sequences(self.features[clips], self.mask[clips])
+
+    def unmasked(self) -> Sequences:
+        """The same with the empty steps behind a clip passed off as frames."""
+        return Sequences(self.features, np.ones_like(self.mask))
 
     def padded(self, length: int) -> Sequences:
         """The same with empty steps behind, up to a length."""
@@ -74,10 +76,14 @@ class RegionCnns:
         self.sizes = [patch_size(name, options.patch_scale) for name in names]
         self.models = [region_cnn(size, n_outputs, options) for size in self.sizes]
         self.stacked = StackedCnns(self.models)
+        pixels = sum(h * w for h, w in self.sizes)
+        # Grey levels become (x - mean) / spread; by default those of the paper, -1 to 1.
+        self.mean = np.full((pixels, 3), 127.5, np.float32)
+        self.spread = np.full((pixels, 1), 127.5, np.float32)
 
     def patches(self, frames: Any, masks: Any) -> list[Any]:
         """Network inputs (n, H_r, W_r, channels) from (n, P, 3) and (n, P) of uint8."""
-        x = tf.cast(frames, tf.float32) / 127.5 - 1
+        x = (tf.cast(frames, tf.float32) - self.mean) / self.spread
         if self.options.channels == "4":
             x = tf.concat([x, tf.cast(masks, tf.float32)[..., None]], axis=-1)
         parts = tf.split(x, [h * w for h, w in self.sizes], axis=1)
@@ -112,6 +118,8 @@ class RegionCnns:
             monitor_loss, monitor_accuracy where watched.
         """
         options = self.options
+        if options.scaling == "standard":
+            self._standardise(clips)
         per_clip = options.frames_per_clip
         lengths = [min(per_clip or len(c.frames), len(c.frames)) for c in clips]
         weights = _alphas(np.repeat(labels, lengths, axis=0), self.n_outputs, options)
@@ -135,6 +143,20 @@ class RegionCnns:
             tables.append(table.assign(epoch=epoch, region=range(len(self.models))))
         self.stacked.write_back()
         return pd.concat(tables, ignore_index=True)
+
+    def _standardise(self, clips: Sequence[Patches]) -> None:
+        """Take the mean patch and the spread of each region from the training clips."""
+        frames = np.stack([c.frames[len(c.frames) // 2] for c in clips]).astype(np.float32)
+        self.mean = frames.mean(axis=0)
+        parts = np.split((frames - self.mean) ** 2, self._ends, axis=1)
+        self.spread = np.concatenate(
+            [np.full((p.shape[1], 1), max(np.sqrt(p.mean()), 1), np.float32) for p in parts]
+        )
+
+    @property
+    def _ends(self) -> list[int]:
+        """Where the patches of one region end and those of the next begin."""
+        return np.cumsum([h * w for h, w in self.sizes])[:-1].tolist()
 
     def _measure(self, frames: Any, masks: Any, labels: Any, weights: Any, training: bool) -> Any:
         """Loss and hits, (2, R, n), of some frames."""
@@ -248,6 +270,9 @@ def pad(features: Sequence[Floats], length: int = 0) -> Sequences:
 class SequenceStage:
     """The sequence network and its training.
 
+    One instance may be trained several times, on all or on some regions: each time it begins with
+    the same weights and a fresh optimiser, so that what differs is the data alone.
+
     Parameters
     ----------
     n_regions, n_classes : int
@@ -257,17 +282,22 @@ class SequenceStage:
     """
 
     def __init__(self, n_regions: int, n_classes: int, options: RoiOptions) -> None:
-        self.options, self.n_classes = options, n_classes
+        self.options, self.n_regions, self.n_classes = options, n_regions, n_classes
         self.model = sequence_network(n_regions, n_classes, options)
         self.stacked = StackedSequence(self.model, n_regions)
-        self._kinds = [
+        self.optimizer = keras.optimizers.Adam(options.lstm_rate)
+        self.optimizer.build(self.stacked.variables)
+        self._state = [*self.stacked.variables, *self.optimizer.variables]
+        self._start = [np.asarray(v) for v in self._state]
+        kinds = [
             tf.TensorSpec((None, None, n_regions, FEATURES), tf.float32),
             tf.TensorSpec((None, None), tf.bool),
+            tf.TensorSpec((n_regions,), tf.float32),
+            tf.TensorSpec((None,), tf.int64),
+            tf.TensorSpec((n_classes,), tf.float32),
         ]
-
-    def _outputs(self, features: Any, mask: Any, training: bool) -> Any:
-        seen = mask if self.options.padding == "masked" else tf.ones_like(mask)
-        return self.stacked(features, seen, training)
+        self._step = tf.function(self._train_step, input_signature=kinds)
+        self._watch = tf.function(self._measure, input_signature=kinds)
 
     def train(
         self,
@@ -275,55 +305,72 @@ class SequenceStage:
         labels: Ints,
         rng: np.random.Generator,
         monitor: tuple[Sequences, Ints] | None = None,
+        keep: Sequence[int] | None = None,
     ) -> pd.DataFrame:
         """Train on sequences and their classes (n,); one row per epoch.
+
+        Parameters
+        ----------
+        train, labels
+            Training clips.
+        rng : Generator
+            Order of the clips.
+        monitor : (Sequences, labels), optional
+            Watched after each epoch.
+        keep : sequence of int, optional
+            Regions that take part; what the LSTMs of others say is replaced by 0. All by default.
 
         Returns
         -------
         DataFrame
             epoch, loss, accuracy, and monitor_loss, monitor_accuracy where watched.
         """
-        options = self.options
-        optimizer = keras.optimizers.Adam(options.lstm_rate)
-        optimizer.build(self.stacked.variables)
-        step, watch = self._compiled(
-            optimizer, _alphas(labels[:, None], self.n_classes, options)[0]
-        )
+        for variable, value in zip(self._state, self._start, strict=True):
+            variable.assign(value)
+        options, kept = self.options, self._kept(keep)
+        weights = _alphas(labels[:, None], self.n_classes, options)[0]
         rows = []
         for epoch in range(1, options.lstm_epochs + 1):
             sums = np.zeros(2)
             for part in _batches(rng.permutation(len(labels)), options.lstm_batch):
-                sums += step(train.features[part], train.mask[part], labels[part]).numpy()
+                batch = train.features[part], train.mask[part], kept, labels[part], weights
+                sums += self._step(*batch).numpy()
             row = dict(zip(("loss", "accuracy"), sums / len(labels), strict=True))
             if monitor is not None and len(monitor[1]):
                 seen, true = monitor
-                means = watch(seen.features, seen.mask, true).numpy() / len(true)
-                row |= dict(zip(("monitor_loss", "monitor_accuracy"), means.tolist(), strict=True))
+                sums = self._watch(seen.features, seen.mask, kept, true, weights)[0].numpy()
+                row |= dict(
+                    zip(("monitor_loss", "monitor_accuracy"), sums / len(true), strict=True)
+                )
             rows.append({"epoch": epoch} | row)
         self.stacked.write_back()
         return pd.DataFrame(rows)
 
-    def _compiled(self, optimizer: Any, weights: Floats) -> tuple[Any, Any]:
-        kinds = [*self._kinds, tf.TensorSpec((None,), tf.int64)]
-        loss_function, variables = loss_of(self.options), self.stacked.variables
-
-        def measure(features: Any, mask: Any, labels: Any, training: bool) -> Any:
-            outputs = self._outputs(features, mask, training)
-            hits = tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
-            return tf.stack([loss_function(labels, outputs, weights), hits])
-
-        def step(features: Any, mask: Any, labels: Any) -> Any:
-            with tf.GradientTape() as tape:
-                measured = measure(features, mask, labels, True)
-                loss = tf.reduce_mean(measured[0])
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            return tf.reduce_sum(measured, axis=1)
-
-        def watch(features: Any, mask: Any, labels: Any) -> Any:
-            return tf.reduce_sum(measure(features, mask, labels, False), axis=1)
-
-        return tuple(tf.function(f, input_signature=kinds) for f in (step, watch))
-
-    def predict(self, sequences: Sequences) -> Floats:
+    def predict(self, sequences: Sequences, keep: Sequence[int] | None = None) -> Floats:
         """Class probabilities (n, C)."""
-        return np.asarray(self._outputs(sequences.features, sequences.mask, False))
+        n = len(sequences.mask)
+        nothing = np.zeros(n, np.int64), np.zeros(self.n_classes, np.float32)
+        inputs = sequences.features, sequences.mask, self._kept(keep)
+        return np.asarray(self._watch(*inputs, *nothing)[1])
+
+    def _kept(self, keep: Sequence[int] | None) -> Floats:
+        kept = np.zeros(self.n_regions, np.float32)
+        kept[slice(None) if keep is None else list(keep)] = 1
+        return kept
+
+    def _measure(
+        self, features: Any, mask: Any, keep: Any, labels: Any, weights: Any, training: bool = False
+    ) -> tuple[Any, Any]:
+        """Sums of loss and hits, (2,), and class probabilities."""
+        outputs = self.stacked(features, mask, training, keep)
+        losses = loss_of(self.options)(labels, outputs, weights)
+        hits = tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
+        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(hits)]), outputs
+
+    def _train_step(self, features: Any, mask: Any, keep: Any, labels: Any, weights: Any) -> Any:
+        variables = self.stacked.variables
+        with tf.GradientTape() as tape:
+            sums, _ = self._measure(features, mask, keep, labels, weights, True)
+            loss = sums[0] / tf.cast(tf.shape(labels)[0], tf.float32)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return sums
