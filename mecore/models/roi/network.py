@@ -79,3 +79,15 @@ def _convolution(filters: int, side: int, name: str, start: object) -> layers.La
     return layers.Conv2D(
         filters, side, padding="same", activation="relu", kernel_initializer=start, name=name
     )
+
+
+def split_cnn(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Cut a region CNN at the concatenated maps: patch → maps, and maps → probabilities.
+
+    The parts share the layers of the model; Grad-CAM looks at the maps between them.
+    """
+    maps = model.get_layer("maps").output
+    x = seen = keras.Input(maps.shape[1:], name="seen")
+    for name in ("average", "hidden", "dropout", "features", "output"):
+        x = model.get_layer(name)(x)
+    return keras.Model(model.input, maps, name="body"), keras.Model(seen, x, name="head")
