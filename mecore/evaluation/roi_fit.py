@@ -150,16 +150,17 @@ def _fit_sequence(
     masked = task.options.padding == "masked"
     rows, history = fit(sequences if masked else sequences.unmasked())
     variants = [
-        fit(seen, keep)[0].assign(variant=name) for name, seen, keep in _settings(task, sequences)
+        fit(seen, keep)[0].assign(variant=name)
+        for name, seen, keep in _settings(task, plan.labels, sequences)
     ]
     return rows, history, pd.concat([rows.iloc[:0], *variants], ignore_index=True)
 
 
 def _settings(
-    task: RoiTask, sequences: Sequences
+    task: RoiTask, labels: Labels, sequences: Sequences
 ) -> Iterator[tuple[str, Sequences, list[int] | None]]:
     """Variants of the sequence stage: name, sequences, regions."""
-    if task.variants:
+    if task.variants and labels == "true":
         numbers = range(len(task.regions))
         for r, name in enumerate(task.regions):
             yield f"without {name}", sequences, [i for i in numbers if i != r]

@@ -22,6 +22,7 @@ PAGES = {
     "data": ("data", None),
     "mean-phantom-short": ("mean", "phantom-short"),
     "mean-phantom-long": ("mean", "phantom-long"),
+    "roi_cnn_lstm-phantom-short": ("roi_cnn_lstm", "phantom-short"),
 }
 
 

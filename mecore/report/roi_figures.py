@@ -63,7 +63,7 @@ class Example:
     def boxes(self, options: RoiOptions) -> list[RegionBox]:
         """The regions on the image."""
         return region_boxes(
-            self.points, self.image.shape[:2], options.layout, region_names(options), 
+            self.points, self.image.shape[:2], options.layout, region_names(options),
             enlarge=options.enlarge,
         )  # fmt: skip
 

@@ -108,7 +108,7 @@ class RoiOptions(Choices):
         released=145, why="as above",
     )  # fmt: skip
     cnn_epochs: int = choice(
-        40, "training", "epochs, CNNs", written=100, released=60, why="cost; fixed before any test"
+        30, "training", "epochs, CNNs", written=100, released=60, why="cost; fixed before any test"
     )
     cnn_batch: int = choice(
         32, "training", "frames per step, CNNs", written=64, released=32, why="as released"
@@ -118,7 +118,7 @@ class RoiOptions(Choices):
         why="fewer epochs; the paper is silent",
     )  # fmt: skip
     lstm_epochs: int = choice(
-        30, "training", "epochs, LSTMs", written=60, released=250, why="cost; fixed before any test"
+        20, "training", "epochs, LSTMs", written=60, released=250, why="cost; fixed before any test"
     )
     lstm_batch: int = choice(
         32, "training", "clips per step, LSTMs", written=244, released=128,
