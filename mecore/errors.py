@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 
 class MecoreError(Exception):
@@ -22,6 +24,10 @@ class MecoreError(Exception):
     def __init__(self, what: str, *, where: object = None, todo: str | None = None) -> None:
         self.what, self.where, self.todo = what, where, todo
         super().__init__(what, where, todo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors travel from worker processes: pickle would pass keywords by position.
+        return partial(type(self), where=self.where, todo=self.todo), (self.what,)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where is not None else ""

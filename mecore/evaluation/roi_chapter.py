@@ -52,7 +52,8 @@ def run_chapter_studies(
     """
     clean = replace(options, cnn_subjects="training")
     leaky = replace(options, cnn_subjects="everyone")
-    clips = noise_clips(seed=seed)
+    people = {(d.manifest.id, s) for d in databases for s in d.videos.subject}
+    clips = noise_clips(min(8, len(people)), seed=seed)
     studies = {}
     with processes(workers) as executor:
         common: dict[str, Any] = {"seed": seed, "progress": progress}

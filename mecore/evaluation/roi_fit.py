@@ -15,12 +15,14 @@ from mecore.evaluation.store import FoldResult, RunStore
 from mecore.models import runtime
 from mecore.models.roi.network import FEATURES
 from mecore.models.roi.options import RoiOptions
+from mecore.models.roi.stacked import StackedCnns
 from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, pad
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 # How far the ablation pads; 500 steps are five to forty times a clip from onset to offset.
 PADDED = 4
+_SCALING = "scaling"
 
 
 def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
@@ -29,14 +31,15 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
     The test subjects are watched, for learning curves, and nothing else.
     """
     seconds: dict[str, float] = {}
+    rng = runtime.start(runtime.seed_of(plan.seed, plan.name))
     train, test = task.clips_of(plan.train), task.clips_of(plan.test)
     tables: dict[str, pd.DataFrame] = {}
     if task.options.cnn_subjects == "everyone":
         sequences = _stored_features(task, plan.labels)
     else:
-        sequences, tables = _features_of_fold(task, plan, train, test, seconds)
+        sequences, tables = _features_of_fold(task, plan, train, test, rng, seconds)
     with timed(seconds, "lstm"):
-        rows, history, variants = _fit_sequence(task, plan, sequences, train, test)
+        rows, history, variants = _fit_sequence(task, plan, sequences, train, test, rng)
     curves = [tables.pop("history", history.iloc[:0]), history.assign(stage="lstm", region="all")]
     tables |= {"history": pd.concat(curves, ignore_index=True), "variants": variants}
     return FoldResult(rows, tables, seconds)
@@ -67,9 +70,13 @@ def _stored_features(task: RoiTask, labels: Labels) -> Sequences:
 
 
 def _features_of_fold(
-    task: RoiTask, plan: FoldPlan, train: Ints, test: Ints, seconds: dict[str, float]
+    task: RoiTask,
+    plan: FoldPlan,
+    train: Ints,
+    test: Ints,
+    rng: np.random.Generator,
+    seconds: dict[str, float],
 ) -> tuple[Sequences, dict[str, pd.DataFrame]]:
-    rng = runtime.start(runtime.seed_of(plan.seed, plan.name))
     labels = task.truth(plan.labels, plan.seed).regions
     cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
     clips = [c.patches(task.options) for c in task.clips]
@@ -117,6 +124,7 @@ def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
         for name, m in zip(task.regions, cnns.models, strict=True)
         for w in m.get_weights()
     ]
+    arrays += [(_SCALING, cnns.mean), (_SCALING, cnns.spread)]
     return pd.DataFrame({
         "region": [name for name, _ in arrays], "shape": [list(a.shape) for _, a in arrays],
         "values": [a.ravel() for _, a in arrays],
@@ -126,25 +134,33 @@ def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
 def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
     """Build the region CNNs of a stored fold from its table ``weights``."""
     cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
+    arrays: dict[str, list[Floats]] = {}
+    for row in weights.to_dict("records"):
+        values = np.asarray(row["values"], np.float32).reshape(row["shape"])
+        arrays.setdefault(row["region"], []).append(values)
     for name, model in zip(task.regions, cnns.models, strict=True):
-        part = weights[weights.region == name]
-        pairs = zip(part["values"], part["shape"], strict=True)
-        model.set_weights([np.asarray(v, np.float32).reshape(s) for v, s in pairs])
+        model.set_weights(arrays[name])
+    cnns.mean, cnns.spread = arrays[_SCALING]
+    cnns.stacked = StackedCnns(cnns.models)
     return cnns
 
 
 def _fit_sequence(
-    task: RoiTask, plan: FoldPlan, sequences: Sequences, train: Ints, test: Ints
+    task: RoiTask,
+    plan: FoldPlan,
+    sequences: Sequences,
+    train: Ints,
+    test: Ints,
+    rng: np.random.Generator,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Train the sequence network on all regions, and its variants; rows, curves, variants."""
     truth = task.truth(plan.labels, plan.seed).classes
-    seed = runtime.seed_of(plan.seed, f"{plan.name} lstm")
-    runtime.start(seed)
+    seed = rng.integers(2**32)
     stage = SequenceStage(len(task.regions), len(task.classes), task.options)
 
     def fit(seen: Sequences, keep: list[int] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        rng, watched = np.random.default_rng(seed), seen.part(test)
-        history = stage.train(seen.part(train), truth[train], rng, (watched, truth[test]), keep)
+        order, watched = np.random.default_rng(seed), seen.part(test)
+        history = stage.train(seen.part(train), truth[train], order, (watched, truth[test]), keep)
         return task.rows(test, truth[test], stage.predict(watched, keep)), history
 
     masked = task.options.padding == "masked"
