@@ -38,8 +38,7 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
         sequences = _stored_features(task, plan.labels)
     else:
         sequences, tables = _features_of_fold(task, plan, train, test, rng, seconds)
-    with timed(seconds, "lstm"):
-        rows, history, variants = _fit_sequence(task, plan, sequences, train, test, rng)
+    rows, history, variants = _fit_sequence(task, plan, sequences, train, test, rng, seconds)
     curves = [tables.pop("history", history.iloc[:0]), history.assign(stage="lstm", region="all")]
     tables |= {"history": pd.concat(curves, ignore_index=True), "variants": variants}
     return FoldResult(rows, tables, seconds)
@@ -152,11 +151,11 @@ def _fit_sequence(
     train: Ints,
     test: Ints,
     rng: np.random.Generator,
+    seconds: dict[str, float],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Train the sequence network on all regions, and its variants; rows, curves, variants."""
     truth = task.truth(plan.labels, plan.seed).classes
     seed = rng.integers(2**32)
-    stage = SequenceStage(len(task.regions), len(task.classes), task.options)
 
     def fit(seen: Sequences, keep: list[int] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         order, watched = np.random.default_rng(seed), seen.part(test)
@@ -164,11 +163,12 @@ def _fit_sequence(
         return task.rows(test, truth[test], stage.predict(watched, keep)), history
 
     masked = task.options.padding == "masked"
-    rows, history = fit(sequences if masked else sequences.unmasked())
-    variants = [
-        fit(seen, keep)[0].assign(variant=name)
-        for name, seen, keep in _settings(task, plan.labels, sequences)
-    ]
+    with timed(seconds, "lstm"):
+        stage = SequenceStage(len(task.regions), len(task.classes), task.options)
+        rows, history = fit(sequences if masked else sequences.unmasked())
+    with timed(seconds, "variants"):
+        settings = _settings(task, plan.labels, sequences)
+        variants = [fit(seen, keep)[0].assign(variant=name) for name, seen, keep in settings]
     return rows, history, pd.concat([rows.iloc[:0], *variants], ignore_index=True)
 
 

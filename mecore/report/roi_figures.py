@@ -104,10 +104,12 @@ def draw_patches(axes: NDArray[Any], shown: Example, options: RoiOptions) -> NDA
             size = patch_size(region.name, 0.5)
             faces.show_image(ax, cut_patch(shown.image, region, size))
             mask = patch_mask(region, shown.image.shape[:2], size)
-            padding = np.ma.masked_where(mask > 0, np.ones(size))
-            ax.pcolor(np.arange(size[1]), np.arange(size[0]), padding, hatch="///", alpha=0)
-            ax.set_title(region.name if row is axes[0] else "", color="black", fontsize=8)
+            if (mask == 0).any():
+                padding = ax.contourf(1 - mask, [0.5, 1.5], colors="none", hatches=["///"])
+                padding.set(edgecolor="0.6", linewidth=0)
         row[0].set_ylabel(title, fontsize=8)
+    for ax, name in zip(axes[0], SIX, strict=True):
+        ax.set_title(name)
     return axes
 
 

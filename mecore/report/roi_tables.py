@@ -163,7 +163,7 @@ def cost(study: RoiStudy, clips: int = 442, subjects: int = 68, cores: int = 2) 
     grown = (1 - 1 / subjects) * clips / ((1 - 1 / folds) * own)
     rows = {
         "region CNNs, seconds of a fold": (parts[0], parts[0] * grown),
-        "LSTMs (with their variants), seconds of a fold": (parts[1], parts[1] * grown),
+        "LSTMs, seconds of a fold": (parts[1], parts[1] * grown),
         "folds": (float(folds), float(subjects)),
         f"one run on {cores} cores, hours": tuple(
             n * sum(parts) * g / cores / 3600 for n, g in ((folds, 1.0), (subjects, grown))

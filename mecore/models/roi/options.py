@@ -29,7 +29,7 @@ class RoiOptions(Choices):
     )  # fmt: skip
     layout: Literal["landmark", "released"] = choice(
         "landmark", "regions", "where the boxes lie", written="landmark", released="released",
-        why="boxes follow brows, nose and mouth; fixed ones miss brows and mouth corners",
+        why="boxes follow brows, nose and mouth; fixed ones miss brows, or eyes and mouth",
     )  # fmt: skip
     enlarge: bool = choice(
         True, "regions", "small faces enlarged to the canvas (fixed boxes only)", written=False,
