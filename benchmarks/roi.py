@@ -105,7 +105,7 @@ def steps(options: RoiOptions, rounds: int = 15) -> dict[str, dict[str, float]]:
     sequence = StackedSequence(model, 6)
     x = rng.random((n, options.steps, 6, 20), np.float32)
     mask = tf.ones((n, options.steps), tf.bool)
-    plain = [*(x[:, :, r] for r in range(6)), mask]
+    plain = [*(tf.constant(x[:, :, r]) for r in range(6)), mask]
     pairs = {
         "six CNNs": {
             "stacked": _step(

@@ -14,7 +14,6 @@ from mecore.evaluation.roi_task import RoiTask, everyone_name
 from mecore.evaluation.store import FoldResult, RunStore
 from mecore.models import runtime
 from mecore.models.roi.network import FEATURES
-from mecore.models.roi.options import RoiOptions
 from mecore.models.roi.stacked import StackedCnns
 from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, pad
 
@@ -84,12 +83,8 @@ def _features_of_fold(
             [clips[i] for i in train], labels[train], rng,
             ([clips[i] for i in test], labels[test]),
         )  # fmt: skip
-    seconds["cnn_frames"] = float(
-        _trained_frames(task.options, [len(clips[i].frames) for i in train])
-    )
     with timed(seconds, "features"):
         looked = [cnns.look(c) for c in clips]
-    seconds["feature_frames"] = float(sum(len(f) for f, _ in looked))
     history["region"] = [task.regions[r] for r in history.region]
     tables = {
         "history": history.assign(stage="cnn"),
@@ -98,11 +93,6 @@ def _features_of_fold(
     if plan.labels == "true":
         tables["weights"] = _weights(task, cnns)
     return pad([f for f, _ in looked], task.options.length), tables
-
-
-def _trained_frames(options: RoiOptions, lengths: list[int]) -> int:
-    """How many frames the CNNs were trained on, each as often as it was."""
-    return options.cnn_epochs * sum(min(options.frames_per_clip or n, n) for n in lengths)
 
 
 def _region_counts(task: RoiTask, test: Ints, labels: Ints, outputs: list[Floats]) -> pd.DataFrame:

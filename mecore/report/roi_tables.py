@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -30,8 +31,6 @@ _HOLDS = {"brows": "eye", "eyes": "eye", "nose": "nose", "mouth corners": "mouth
 
 def coverage(shown: Sequence[Example], options: RoiOptions) -> pd.DataFrame:
     """Share of the landmarks of each part of the face that lie in the box meant for it."""
-    from dataclasses import replace
-
     rows: dict[str, dict[str, float]] = {part: {} for part in _PARTS}
     for title, changes in LAYOUTS.items():
         reading = replace(options, regions="six", **changes)

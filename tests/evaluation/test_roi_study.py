@@ -13,7 +13,6 @@ from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.roi_chapter import run_chapter_studies
 from mecore.evaluation.roi_clips import list_clips, prepare_patches
-from mecore.evaluation.roi_fit import _trained_frames
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_study import run_clips, run_roi
 from mecore.evaluation.roi_task import RoiTask
@@ -109,12 +108,12 @@ def test_with_everyone_the_cnns_are_fitted_once_and_the_lstms_without_the_left_o
     study, tiny, home, pool
 ):
     leaky = replace(FEW, cnn_subjects="everyone")
-    other = run_roi([tiny], leaky, home / "results", pool)
+    other = run_roi([tiny], leaky, home / "results", pool, labels=("permuted",))
     assert other.store.id != study.store.id
-    features = other.store.fold_table("everyone")
+    features = other.store.fold_table("everyone-permuted")
     lengths = [min(FEW.steps, c.last - c.first + 1) for c in other.task.clips]
     assert features.groupby("clip").size().tolist() == lengths
-    assert "cnn" not in other.seconds()
+    assert "cnn" not in other.seconds("permuted")
     assert len(other.table("rows", "permuted")) == len(other.task.clips)
 
 
@@ -263,12 +262,6 @@ def test_features_that_were_never_stored_are_asked_for_by_name(home, pool):
     task = RoiTask(tuple(clips), CLASSES, replace(FEW, cnn_subjects="everyone"), home / "nowhere")
     with pytest.raises(MecoreError, match="everyone"):
         pool.submit(task, FoldPlan("a", ("b",), ("a",))).result()
-
-
-def test_the_cost_counts_frames_as_often_as_they_are_trained_on():
-    options = preset(cnn_epochs=3, frames_per_clip=4)
-    assert _trained_frames(options, [2, 10]) == 3 * (2 + 4)
-    assert _trained_frames(replace(options, frames_per_clip=0), [2, 10]) == 3 * 12
 
 
 @pytest.mark.slow

@@ -263,6 +263,28 @@ def test_a_network_cut_at_its_maps_is_the_network():
     np.testing.assert_allclose(head(body(x)), model(x), atol=1e-6)
 
 
+def test_the_released_start_draws_dense_layers_from_a_narrow_normal():
+    runtime.start(0)
+    model = region_cnn((8, 8), 4, preset("as_released"))
+    assert model.get_layer("hidden").kernel.numpy().std() == pytest.approx(0.01, rel=0.05)
+    assert model.get_layer("branch7").kernel.numpy().std() == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("reading", ["as_written", "as_released"])
+def test_the_other_readings_of_the_paper_train(reading):
+    runtime.start(0)
+    few = {"patch_scale": 0.1, "cnn_epochs": 1, "lstm_epochs": 1, "steps": 3, "length": 6}
+    options = preset(reading, **few)
+    cnns = RegionCnns(SIX, 4, options)
+    clips = [clip(90), clip(160)]
+    cnns.train(clips, np.array([[0] * 6, [3] * 6]), np.random.default_rng(0))
+    sequences = pad([cnns.look(c)[0] for c in clips], options.length)
+    assert sequences.mask.shape == (2, 6)
+    stage = SequenceStage(6, 3, options)
+    history = stage.train(sequences.unmasked(), np.array([0, 1]), np.random.default_rng(0))
+    assert np.isfinite(history.loss).all()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"layot": "landmark"}, "did you mean 'layout'"), ({"layout": "fixed"}, "known: landmark"),

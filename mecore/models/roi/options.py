@@ -105,7 +105,8 @@ class RoiOptions(Choices):
     )  # fmt: skip
     steps: int = choice(
         12, "training", "frames of a clip that the LSTMs see, evenly spaced", written=500,
-        released=145, why="as above",
+        released=145,
+        why="neighbouring frames are nearly the same",
     )  # fmt: skip
     cnn_epochs: int = choice(
         30, "training", "epochs, CNNs", written=100, released=60, why="cost; fixed before any test"
