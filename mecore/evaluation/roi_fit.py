@@ -13,9 +13,10 @@ from mecore.evaluation.mean_task import timed
 from mecore.evaluation.roi_task import RoiTask, everyone_name
 from mecore.evaluation.store import FoldResult, RunStore
 from mecore.models import runtime
+from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import FEATURES
+from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad
 from mecore.models.roi.stacked import StackedCnns
-from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, pad
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -24,7 +24,7 @@ from mecore.metrics import recognition
 from mecore.models.roi.options import RoiOptions, preset
 
 if TYPE_CHECKING:
-    from mecore.models.roi.training import RegionCnns
+    from mecore.models.roi.cnn_training import RegionCnns
 
 CHAPTER = "roi_cnn_lstm"
 BOTH: tuple[Labels, ...] = ("true", "permuted")

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from mecore.errors import OptionError
 from mecore.models import runtime
+from mecore.models.roi.cnn_training import RegionCnns, evenly
 from mecore.models.roi.losses import binary_focal_loss, class_weights, focal_loss
 from mecore.models.roi.network import region_cnn, sequence_network, split_cnn
 from mecore.models.roi.options import preset
@@ -15,8 +16,8 @@ from mecore.models.roi.relevance import (
     region_labels,
     relevance_table,
 )
+from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad
 from mecore.models.roi.stacked import StackedCnns, StackedSequence
-from mecore.models.roi.training import RegionCnns, Sequences, SequenceStage, evenly, pad
 from mecore.preprocessing.regions import REGIONS, SIX, Patches, patch_size
 
 RNG = np.random.default_rng(0)

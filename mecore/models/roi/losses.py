@@ -10,12 +10,15 @@ The two-branch form applies Eq. 2 to every output of the softmax and adds them u
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from mecore.models.roi.options import RoiOptions
 
 _SMALLEST = 1e-7
 
@@ -77,3 +80,24 @@ def binary_focal_loss(labels: Any, probabilities: Any, alpha: Any, gamma: float)
     # A class without a training sample weighs nothing in either branch.
     false = tf.where(share > 0, 1 - share, 0) * p**gamma * tf.math.log(1 - p)
     return -tf.reduce_sum(yes * true + (1 - yes) * false, axis=-1)
+
+
+def loss_of(options: RoiOptions) -> Callable[[Any, Any, Any], Any]:
+    """The loss of the options: a function of labels, probabilities and class weights."""
+    gamma = 0.0 if options.loss == "cross_entropy" else options.gamma
+    form = binary_focal_loss if options.loss == "binary_focal" else focal_loss
+    return lambda labels, outputs, alpha: form(labels, outputs, alpha, gamma)
+
+
+def inverse_frequencies(
+    labels: NDArray[np.int64], n_outputs: int, options: RoiOptions
+) -> NDArray[np.float32]:
+    """Class weights (R, n_outputs) from training labels (n, R); all 1 with ``weights="none"``."""
+    if options.weights == "none":
+        return np.ones((labels.shape[1], n_outputs), np.float32)
+    return np.stack([class_weights(column, n_outputs) for column in labels.T])
+
+
+def batches(chosen: Any, size: int) -> list[Any]:
+    """Cut an array into parts of at most ``size``."""
+    return [chosen[i : i + size] for i in range(0, len(chosen), size)]
