@@ -107,7 +107,7 @@ def region_boxes(
     Raises
     ------
     DataError
-        Landmarks that span no face, or a region that lies outside the frame.
+        Landmarks that span no face; or, by landmarks, a region that lies outside the frame.
     """
     points = np.asarray(points, np.float32)
     if points.shape != (68, 2) or not points[26, 0] - points[17, 0] > 1:
@@ -116,7 +116,8 @@ def region_boxes(
     place = _by_landmark if layout == "landmark" else _on_canvas
     height, width = frame
     boxes = [RegionBox(name, *place(points, frame, name, enlarge)) for name in names]
-    for name, box, _ in boxes:
+    # Fixed boxes may miss the picture: that is their padding. Boxes by landmarks belong on the face.
+    for name, box, _ in boxes if layout == "landmark" else ():
         if box.left >= width or box.right <= 0 or box.top >= height or box.bottom <= 0:
             raise DataError(
                 f"the region «{name}» lies outside the picture ({width}×{height} pixels): {box}",

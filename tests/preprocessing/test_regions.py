@@ -98,6 +98,13 @@ def test_a_region_outside_the_picture_is_named():
         region_boxes(FACE, (122, 256), where="clip 3")
 
 
+def test_a_fixed_box_outside_the_picture_is_all_padding():
+    small = (FACE - FACE.mean(axis=0)) * 0.3 + np.array([30, 60], np.float32)
+    regions = region_boxes(small, (128, 256), "released", enlarge=False)
+    cheek = next(r for r in regions if r.name == "cheek, image left")
+    assert patch_mask(cheek, (128, 256), (15, 15)).sum() == 0
+
+
 @pytest.mark.parametrize("points", [np.zeros((68, 2)), np.zeros((5, 2)), FACE[:, ::-1] * [-1, 1]])
 def test_landmarks_that_are_no_face_are_refused(points):
     with pytest.raises(DataError, match="68 landmarks of an upright face"):
