@@ -116,7 +116,7 @@ def region_boxes(
     place = _by_landmark if layout == "landmark" else _on_canvas
     height, width = frame
     boxes = [RegionBox(name, *place(points, frame, name, enlarge)) for name in names]
-    # Fixed boxes may miss the picture: that is their padding. Boxes by landmarks belong on the face.
+    # Fixed boxes may miss the picture: that is their padding. Others belong on the face.
     for name, box, _ in boxes if layout == "landmark" else ():
         if box.left >= width or box.right <= 0 or box.top >= height or box.bottom <= 0:
             raise DataError(

@@ -15,7 +15,7 @@ from mecore.evaluation.mean_features import face_crops
 from mecore.evaluation.mean_study import MeanStudy, run_mean
 from mecore.models.mean.options import MeanOptions, option_table
 from mecore.report.published import printed_table
-from mecore.report.tables import choice_rows
+from mecore.report.tables import choice_rows, word
 from mecore.spotting.labels import flow_distance
 
 SPOTTING = {
@@ -129,7 +129,7 @@ def chosen(oracle: MeanOptions) -> pd.DataFrame:
         "voting frames": "vote",
         "p": "p",
     }
-    return pd.DataFrame({k: [_word(getattr(oracle, v))] for k, v in names.items()})
+    return pd.DataFrame({k: [word(getattr(oracle, v))] for k, v in names.items()})
 
 
 def choices() -> pd.DataFrame:

@@ -80,14 +80,15 @@ def statistics(database: Database) -> pd.DataFrame:
 def choice_rows(options: list[dict[str, Any]]) -> pd.DataFrame:
     """Paper, released code and this study, option by option; see `mecore.models.choices`."""
     rows = [
-        {"choice": f"{r['topic']} ({r['name']})", "paper": _word(r["written"]),
-         "released code": _word(r["released"]), "here": _word(r["default"]), "why": r["why"]}
+        {"choice": f"{r['topic']} ({r['name']})", "paper": word(r["written"]),
+         "released code": word(r["released"]), "here": word(r["default"]), "why": r["why"]}
         for r in options
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """An option's value in words."""
     words = {True: "yes", False: "no", None: "none"}
     known = isinstance(value, bool) or value is None
     return words[value] if known else str(value).replace("_", " ")
