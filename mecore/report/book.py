@@ -28,6 +28,7 @@ PAGES = {
     "mean-phantom-long": ("mean", "phantom-long"),
     "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
     "dense_lstm-phantom-long": ("dense_lstm", "phantom-long"),
+    "roi_cnn_lstm-phantom-short": ("roi_cnn_lstm", "phantom-short"),
 }
 
 

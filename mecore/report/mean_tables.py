@@ -15,6 +15,7 @@ from mecore.evaluation.mean_features import face_crops
 from mecore.evaluation.mean_study import MeanStudy, run_mean
 from mecore.models.mean.options import MeanOptions, option_table
 from mecore.report.published import printed_table
+from mecore.report.tables import choice_rows, word
 from mecore.spotting.labels import flow_distance
 
 SPOTTING = {
@@ -128,23 +129,12 @@ def chosen(oracle: MeanOptions) -> pd.DataFrame:
         "voting frames": "vote",
         "p": "p",
     }
-    return pd.DataFrame({k: [_word(getattr(oracle, v))] for k, v in names.items()})
+    return pd.DataFrame({k: [word(getattr(oracle, v))] for k, v in names.items()})
 
 
 def choices() -> pd.DataFrame:
     """Paper, released code and this study, option by option."""
-    rows = [
-        {"choice": f"{r['topic']} ({r['name']})", "paper": _word(r["written"]),
-         "released code": _word(r["released"]), "here": _word(r["default"]), "why": r["why"]}
-        for r in option_table()
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _word(value: Any) -> str:
-    words = {True: "yes", False: "no", None: "none"}
-    known = isinstance(value, bool) or value is None
-    return words[value] if known else str(value).replace("_", " ")
+    return choice_rows(option_table())
 
 
 def parameters() -> pd.DataFrame:

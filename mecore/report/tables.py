@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
@@ -74,6 +75,23 @@ def statistics(database: Database) -> pd.DataFrame:
         facts[f"class {name}"] = int((classes == name).sum())
     facts["in no class"] = int(((samples.kind == "micro") & classes.isna()).sum())
     return pd.DataFrame({database.manifest.id: facts})
+
+
+def choice_rows(options: list[dict[str, Any]]) -> pd.DataFrame:
+    """Paper, released code and this study, option by option; see `mecore.models.choices`."""
+    rows = [
+        {"choice": f"{r['topic']} ({r['name']})", "paper": word(r["written"]),
+         "released code": word(r["released"]), "here": word(r["default"]), "why": r["why"]}
+        for r in options
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def word(value: Any) -> str:
+    """An option's value in words."""
+    words = {True: "yes", False: "no", None: "none"}
+    known = isinstance(value, bool) or value is None
+    return words[value] if known else str(value).replace("_", " ")
 
 
 def _key(table: pd.DataFrame) -> pd.Series:

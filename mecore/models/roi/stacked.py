@@ -1,0 +1,147 @@
+"""All regions in one graph: the weights of the six CNNs, or LSTMs, side by side in one variable.
+
+`mecore.models.roi.network` says what is computed. Patches differ in size from region to region, so
+each is convolved by its own slice; everything after the pooling is one batched product, the LSTMs
+take one step together, and the optimiser sees one variable per layer instead of one per region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mecore.models.roi.network import BRANCHES, UNITS
+
+CONVOLUTIONS = ("conv1", "conv2", *(f"branch{side}" for side in BRANCHES))
+
+
+class StackedCnns:
+    """Some region CNNs, trained together.
+
+    Parameters
+    ----------
+    models : sequence of keras.Model
+        One per region, see `mecore.models.roi.network.region_cnn`. Their weights are taken as the
+        start; `write_back` brings what was learnt.
+    """
+
+    def __init__(self, models: Sequence[keras.Model]) -> None:
+        self.models = models
+        layers = models[0].layers
+        self.dropout = next(x for x in layers if isinstance(x, keras.layers.Dropout))
+        self.names = [x.name for x in layers if x.weights]
+        self.weights = {
+            name: [_stack([m.get_layer(name).weights[i] for m in models], name) for i in range(2)]
+            for name in self.names
+        }
+
+    @property
+    def variables(self) -> list[Any]:
+        """Kernels and biases, the region first."""
+        return [v for name in self.names for v in self.weights[name]]
+
+    def features(self, patches: Sequence[Any], training: bool = False) -> Any:
+        """Return features (n, R, 20) of patches (n, H_r, W_r, channels), one array per region."""
+        own = {name: [tf.unstack(v) for v in self.weights[name]] for name in CONVOLUTIONS}
+        regions = [
+            {name: (kernels[r], biases[r]) for name, (kernels, biases) in own.items()}
+            for r in range(len(patches))
+        ]
+        x = tf.stack([_average(patch, w) for patch, w in zip(patches, regions, strict=True)])
+        x = tf.nn.relu(self._dense("hidden", x))
+        x = self.dropout(x, training=training)
+        return tf.transpose(tf.nn.relu(self._dense("features", x)), (1, 0, 2))
+
+    def outputs(self, features: Any) -> Any:
+        """Return probabilities (n, R, C + 1) of features."""
+        x = self._dense("output", tf.transpose(features, (1, 0, 2)))
+        return tf.transpose(tf.nn.softmax(x), (1, 0, 2))
+
+    def _dense(self, name: str, x: Any) -> Any:
+        kernel, bias = self.weights[name]
+        return tf.matmul(x, kernel) + bias[:, None]
+
+    def write_back(self) -> None:
+        """Give the Keras models the weights as they are now."""
+        for name in self.names:
+            for r, model in enumerate(self.models):
+                model.get_layer(name).set_weights([v[r].numpy() for v in self.weights[name]])
+
+
+class StackedSequence:
+    """A sequence network whose LSTMs take each step together.
+
+    Parameters
+    ----------
+    model : keras.Model
+        See `mecore.models.roi.network.sequence_network`; `write_back` brings what was learnt.
+    n_regions : int
+        Its LSTMs.
+    """
+
+    def __init__(self, model: keras.Model, n_regions: int) -> None:
+        self.model, self.n_regions = model, n_regions
+        lstms = [model.get_layer(f"lstm{r}") for r in range(n_regions)]
+        self.lstm = [_stack([x.weights[i] for x in lstms], "lstm") for i in range(3)]
+        self.head = [model.get_layer(name) for name in ("hidden", "leaky", "output")]
+        self.dropout = model.get_layer("dropout0")
+
+    @property
+    def variables(self) -> list[Any]:
+        """Weights of the LSTMs, the region first, and of the dense layers."""
+        return self.lstm + [v for layer in self.head for v in layer.trainable_variables]
+
+    def __call__(self, sequences: Any, mask: Any, training: bool = False, keep: Any = None) -> Any:
+        """Return class probabilities (n, C) of sequences (n, T, R, 20) and a mask (n, T).
+
+        ``keep`` (R,) multiplies what the LSTM of each region says: 0 leaves the region out.
+        """
+        states = self.dropout(self._last(sequences, mask), training=training)
+        states = states if keep is None else states * keep[:, None, None]
+        x = tf.reshape(tf.transpose(states, (1, 0, 2)), (-1, self.n_regions * UNITS))
+        for layer in self.head:
+            x = layer(x)
+        return x
+
+    def _last(self, sequences: Any, mask: Any) -> Any:
+        """Output of each LSTM (R, n, 120) at the last frame that the mask lets through."""
+        kernel, recurrent, bias = self.lstm
+        # The products with the input need no state: one for all steps.
+        inputs = tf.einsum("ntrf,rfu->trnu", sequences, kernel) + bias[None, :, None]
+        output = cell = tf.zeros_like(inputs[0, ..., :UNITS])
+        n = tf.shape(inputs)[0]
+        # Read from an array of tensors: the gradient of inputs[t] would be as large as inputs.
+        steps = tf.TensorArray(inputs.dtype, n).unstack(inputs)
+        for t in tf.range(n):
+            gates = tf.split(steps.read(t) + tf.matmul(output, recurrent), 4, axis=-1)
+            into, forget, _, out = (tf.sigmoid(g) for g in gates)
+            new_cell = forget * cell + into * tf.tanh(gates[2])
+            seen = mask[:, t][None, :, None]
+            output = tf.where(seen, out * tf.tanh(new_cell), output)
+            cell = tf.where(seen, new_cell, cell)
+        return output
+
+    def write_back(self) -> None:
+        """Give the Keras model the weights as they are now."""
+        for r in range(self.n_regions):
+            self.model.get_layer(f"lstm{r}").set_weights([v[r].numpy() for v in self.lstm])
+
+
+def _average(x: Any, weights: dict[str, tuple[Any, Any]]) -> Any:
+    """Averages (n, 72) of the maps of one region."""
+
+    def convolve(name: str, x: Any) -> Any:
+        kernel, bias = weights[name]
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+
+    for name in CONVOLUTIONS[:2]:
+        x = tf.nn.max_pool2d(convolve(name, x), 2, 2, "SAME")
+    maps = [*(convolve(name, x) for name in CONVOLUTIONS[2:]), x]
+    return tf.concat([tf.reduce_mean(m, axis=(1, 2)) for m in maps], axis=-1)
+
+
+def _stack(variables: Sequence[Any], name: str) -> Any:
+    return tf.Variable(tf.stack([tf.convert_to_tensor(v) for v in variables]), name=name)
