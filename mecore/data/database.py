@@ -100,6 +100,11 @@ def open_database(manifest: Manifest | str | Path, root: Path) -> Database:
     """
     if not isinstance(manifest, Manifest):
         manifest = load_manifest(manifest)
+    if manifest.layout.kind == "features":
+        raise DataError(
+            f"{manifest.name} holds ready features, no frames; this needs frames", where=root,
+            todo=f"mecore chapter honest_evaluation --dataset {manifest.id}",
+        )  # fmt: skip
     if not root.is_dir():
         raise DataError(
             f"data root of {manifest.name} not found", where=root,

@@ -61,16 +61,21 @@ class Layout(_Part):
 
     ``video`` is the path of a folder of images or of a video file, with the fields
     ``{subject}`` and ``{video}`` in braces; ``image`` is the name of one frame with ``{frame}``.
-    ``first_frame`` is the number that the database gives to the first frame of a video.
+    ``first_frame`` is the number that the database gives to the first frame of a video. Ready
+    ``features`` are one image a sample (red u, green v, blue strain) in place of frames.
     """
 
-    kind: Literal["image_folders", "video_files"]
+    kind: Literal["image_folders", "video_files", "features"]
     video: RelativePath
     image: RelativePath | None = None
     first_frame: int = 1
 
     @model_validator(mode="after")
     def _names_frames(self) -> Layout:
+        if self.kind == "features":
+            if "{video}" not in self.video or self.image is not None:
+                raise ValueError("layout.video of features must hold {video}, and nothing else")
+            return self
         if "{subject}" not in self.video or "{video}" not in self.video:
             raise ValueError("layout.video must hold {subject} and {video}")
         if (self.kind == "image_folders") != (self.image is not None):
@@ -113,9 +118,9 @@ class Annotations(_Part):
         given = set(self.columns)
         for field, pattern in self.split.items():
             given |= set(re.compile(pattern).groupindex) | {field}
-        for name in given - {*SAMPLE_FIELDS, "code"}:
+        for name in given - {*SAMPLE_FIELDS, "code", "database", "sha256"}:
             raise ValueError(f"columns: {name!r} is no field; {nearest(name, SAMPLE_FIELDS)}")
-        lacking = {"subject", "video", "onset", "offset", "emotion"} - given
+        lacking = {"subject", "video", "emotion"} - given
         if lacking:
             raise ValueError(f"columns: {', '.join(sorted(lacking))} missing")
         if self.header is None and any(isinstance(c, str) for c in self.columns.values()):
@@ -171,7 +176,7 @@ class Manifest(_Part):
     citation: str
     licence: Licence
     confidence: str = Field(description="how sure we are of these facts")
-    fps: float = Field(gt=0)
+    fps: float = Field(0, ge=0, description="needed wherever there are frames")
     resolution: tuple[int, int] | None = None
     length: Literal["short", "long"] = Field(description="one expression per video, or any number")
     expected: Expected = Expected()
@@ -183,6 +188,19 @@ class Manifest(_Part):
     corrections: list[Correction] = []
     exclude: list[Exclusion] = []
     figures: Figures = Figures(faces="hidden")
+
+    @model_validator(mode="after")
+    def _frames_are_described(self) -> Manifest:
+        if self.layout.kind == "features":
+            return self
+        if not self.fps:
+            raise ValueError("fps: frames per second missing, or 0")
+        for field in ("onset", "offset"):
+            patterns = self.annotations.split.values()
+            named = {n for p in patterns for n in re.compile(p).groupindex}
+            if field not in {*self.annotations.columns, *named}:
+                raise ValueError(f"annotations.columns: {field} missing")
+        return self
 
     @model_validator(mode="after")
     def _one_class_each(self) -> Manifest:

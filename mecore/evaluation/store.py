@@ -23,7 +23,8 @@ from mecore.data.files import digest, source_digest, write_json, write_whole
 from mecore.errors import DataError
 
 _CODE = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation")
-_LIBRARIES = ("numpy", "scipy", "opencv-contrib-python-headless", "dlib-bin", "keras", "tensorflow")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "dlib-bin",
+              "keras", "tensorflow")  # fmt: skip
 
 
 @dataclass(frozen=True)
