@@ -115,5 +115,7 @@ def _read_image(manifest: Manifest, root: Path, record: dict[str, Any]) -> NDArr
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None or image.shape != (28, 28, 3):
         found = "no image" if image is None else f"an image of shape {image.shape}"
-        raise DataError(f"expected an image of 28×28 with three channels, found {found}", where=path)
-    return image[..., ::-1]  # type: ignore[no-any-return]
+        raise DataError(
+            f"expected an image of 28×28 with three channels, found {found}", where=path
+        )
+    return image[..., ::-1]

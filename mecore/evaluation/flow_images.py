@@ -47,7 +47,7 @@ def open_flow_images(
             raise DataError(
                 f"{manifest.name} not found; looked in {data_root or '$MECORE_EXTERNAL'}",
                 where=dataset,
-                todo=f"--data-root FOLDER (of {manifest.annotations.file}); {manifest.licence.terms}",
+                todo=f"--data-root FOLDER (the one that holds {manifest.annotations.file})",
             )
         return read_features(manifest, root)
     database = open_dataset(dataset, data_root, scale, workers=workers, progress=progress)
@@ -69,9 +69,7 @@ def flow_images(database: Database, *, workers: int = 1, progress: bool = True) 
         for e in item.expressions
         if e.label
     ]
-    return FlowImages(
-        database.manifest, pd.DataFrame(rows, columns=COLUMNS), np.concatenate(parts)
-    )
+    return FlowImages(database.manifest, pd.DataFrame(rows, columns=COLUMNS), np.concatenate(parts))
 
 
 def _cached(item: VideoItem, options: MeanOptions) -> Floats:

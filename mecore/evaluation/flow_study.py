@@ -88,6 +88,11 @@ class FlowStudy:
         return next(p for p in self.predictions if (p.model, p.labels) == (model, labels))
 
 
+def small(data: FlowImages, seeds: int, epochs: int) -> tuple[FlowImages, dict[str, Any]]:
+    """Data and arguments of a quick run: at most twelve subjects, two seeds, twenty epochs."""
+    return data.select(12), {"seeds": range(min(seeds, 2)), "epochs": epochs or 20}
+
+
 def run_flow_study(
     data: FlowImages,
     results: Path,

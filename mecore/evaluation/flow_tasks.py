@@ -127,7 +127,7 @@ class NetworkTask(FlowTask):
         given = stacked.train(
             stacked.Stack(network, starts, seeds),
             # Flow is signed, strain is not.
-            self.data.images * np.float32([2, 2, 1]) - np.float32([1, 1, 0]),
+            self.data.images * np.array([2, 2, 1], np.float32) - np.array([1, 1, 0], np.float32),
             np.stack([self.labels(p) for p in plans]),
             np.stack([self.of(p.train) for p in plans]),
             np.stack([self.of(p.test) for p in plans]),

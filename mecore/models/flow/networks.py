@@ -126,7 +126,10 @@ def first_weights(
     for kernel, bias in weight_shapes(network, n_classes, side):
         field = int(np.prod(kernel[:-2]))
         limit = np.sqrt(6 / (field * (kernel[-2] + kernel[-1])))
-        arrays += [rng.uniform(-limit, limit, kernel).astype(np.float32), np.zeros(bias, np.float32)]
+        arrays += [
+            rng.uniform(-limit, limit, kernel).astype(np.float32),
+            np.zeros(bias, np.float32),
+        ]
     return arrays
 
 

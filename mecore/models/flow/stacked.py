@@ -100,7 +100,7 @@ class Stack:
         streams = self.network.streams
         deep = len(streams[0][1]) > 1
         alike = groupby(streams, lambda s: (s[0], *_beginning(s[1])))
-        maps = []
+        maps: list[Any] = []
         for part, (_, group) in zip(patches, alike, strict=True):
             first = [chain[0] for _, chain in group]
             kernels, biases = zip(*((next(weights), next(weights)) for _ in first), strict=True)
@@ -296,9 +296,7 @@ def _training_step(
     pictures = [tf.constant(p) for p in stack.patches(images)]
     told, counted = tf.constant(labels, tf.int32), tf.constant(seen, tf.float32)
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)]
-    )
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)])
     def step(batch: Any, number: Any) -> None:
         y, weight = tf.gather(told, batch, axis=1), tf.gather(counted, batch, axis=1)
         weight /= tf.maximum(tf.reduce_sum(weight, 1, keepdims=True), 1.0)
