@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def run_flow_study(
         if model not in MODELS:
             raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
     parts, seconds = [], []
-    with executor or processes(workers) as pool:
+    with nullcontext(executor) if executor else processes(workers) as pool:
         for model in models:
             task = _task(data, model, epochs)
             for labels, chosen in (("true", seeds), ("permuted", chance_seeds)):

@@ -35,7 +35,8 @@ def models(n_classes: int, epochs: int = 0) -> pd.DataFrame:
     rows = {}
     for name, net in NETWORKS.items():
         size = sum(_size(k) + _size(b) for k, b in weight_shapes(net, n_classes))
-        rows[name] = {"parameters": size, "honest step": f"epoch {epochs or EPOCHS[name]}, fixed beforehand",
+        last = f"epoch {epochs or EPOCHS[name]}, fixed beforehand"
+        rows[name] = {"parameters": size, "honest step": last,
                       "steps the oracle may choose from": "every epoch"}  # fmt: skip
     for name, classifier in CLASSIFIERS.items():
         settings = [f"{k} = {', '.join(map(str, v))}" for k, v in classifier.grid.items()]
@@ -76,7 +77,9 @@ def published_rows(published: dict[str, Any]) -> pd.DataFrame:
     """Published UF1 and UAR of the full composite, with what is known of the choice of the step."""
     values = published_values(published)
     wide = values.pivot(index=["row", "table"], columns="column", values="value").reset_index()
-    wide = wide.rename_axis(columns=None).rename(columns={"row": "model", "table": "step chosen by"})
+    wide = wide.rename_axis(columns=None).rename(
+        columns={"row": "model", "table": "step chosen by"}
+    )
     wide["step chosen by"] = wide["step chosen by"].replace("unclear", "not said")
     return wide.sort_values("UF1")[["model", "UF1", "UAR", "step chosen by"]].reset_index(drop=True)
 

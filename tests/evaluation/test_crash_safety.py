@@ -47,9 +47,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def script(tmp_path):
-    path = tmp_path / "run.py"
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "run.py"
     path.write_text(RUN, encoding="utf-8")
     return path
 
@@ -81,10 +81,11 @@ def contents(folder):
     }
 
 
-@pytest.fixture
-def undisturbed(script, tmp_path):
-    assert finish(start(script, tmp_path / "whole")) == (0, "")
-    return contents(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def undisturbed(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    assert finish(start(script, folder)) == (0, "")
+    return contents(folder)
 
 
 def killed_until_done(script, folder, kills, seed):
@@ -99,9 +100,7 @@ def killed_until_done(script, folder, kills, seed):
     return struck
 
 
-@pytest.mark.parametrize(
-    ("kills", "least"), [(2, 1), pytest.param(20, 10, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("kills", "least"), [(2, 1), pytest.param(20, 10, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_ends_byte_identical(
     script, undisturbed, tmp_path, kills, least
 ):

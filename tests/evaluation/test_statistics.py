@@ -147,7 +147,9 @@ def test_the_detectable_difference_is_that_of_a_paired_t_test():
 def test_four_times_the_subjects_show_half_the_difference():
     a, b = counts(0.62, 0), counts(0.5, 1)
     once = minimum_detectable_difference(a, b, n=4000)
-    often = minimum_detectable_difference(np.tile(a, (1, 4, 1, 1)), np.tile(b, (1, 4, 1, 1)), n=4000)
+    often = minimum_detectable_difference(
+        np.tile(a, (1, 4, 1, 1)), np.tile(b, (1, 4, 1, 1)), n=4000
+    )
     assert often == pytest.approx(once / 2, rel=0.06)
 
 
