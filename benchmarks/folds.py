@@ -122,9 +122,8 @@ def main() -> None:
     data = noise()
     if given.full:
         seconds = full(given.network, data, given.workers)
-        print(
-            f"{given.network}, {SUBJECTS} folds × {EPOCHS} epochs, {given.workers} workers: {seconds:.0f} s"
-        )
+        what = f"{given.network}, {SUBJECTS} folds × {EPOCHS} epochs, {given.workers} workers"
+        print(f"{what}: {seconds:.0f} s")
         return
     runtime.configure()
     keras.utils.set_random_seed(0)

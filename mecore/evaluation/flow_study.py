@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from mecore.data.features import FlowImages
 from mecore.errors import OptionError, nearest
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import executor_for
 from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, FlowTask, NetworkTask
 from mecore.evaluation.folds import Labels, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
@@ -103,7 +102,7 @@ def run_flow_study(
     chance_seeds: Sequence[int] = (0,),
     epochs: int = 0,
     workers: int = 1,
-    executor: Executor | None = None,
+    scheduler: str = "",
     progress: bool = True,
 ) -> FlowStudy:
     """Leave every subject out once, for every model, seed and kind of labels.
@@ -123,8 +122,8 @@ def run_flow_study(
         Epochs of every network; 0 for those in `EPOCHS`.
     workers : int
         Processes; no result depends on it.
-    executor : Executor, optional
-        Where folds run, in place of ``workers`` processes.
+    scheduler : str
+        Address of a Dask scheduler, whose workers take the place of ``workers`` processes.
     progress : bool
         Show bars in a terminal.
 
@@ -138,7 +137,7 @@ def run_flow_study(
         if model not in MODELS:
             raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
     parts, seconds = [], []
-    with nullcontext(executor) if executor else processes(workers) as pool:
+    with executor_for(workers, scheduler) as pool:
         for model in models:
             task = _task(data, model, epochs)
             for labels, chosen in (("true", seeds), ("permuted", chance_seeds)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import CancelledError, Executor, Future, as_completed
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -63,7 +63,7 @@ def run_folds(
     failed: list[tuple[FoldPlan, BaseException]] = []
 
     def keep(future: Future[Any]) -> None:
-        group, error = waiting.pop(future), future.exception()
+        group, error = waiting.pop(future), _error_of(future)
         if error is not None:
             failed.extend((plan, error) for plan in group)
             return
@@ -83,6 +83,14 @@ def run_folds(
     rows = collect(store, plans)
     store.save_rows(rows)
     return rows
+
+
+def _error_of(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        # What a cluster says of folds whose scheduler is gone.
+        return error if str(error) else CancelledError("the scheduler or its workers are gone")
 
 
 def _failure(failed: list[tuple[FoldPlan, BaseException]], n: int) -> MecoreError:

@@ -8,7 +8,6 @@ from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.audit import CHOICES, Audit, choose, mean_of_best_subjects, step_scores
-from mecore.evaluation.executors import InProcess
 from mecore.evaluation.flow_study import FlowStudy, Predictions, run_flow_study, small
 from mecore.evaluation.flow_tasks import ClassifierTask, NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
@@ -162,7 +161,7 @@ def test_a_study_repeats_byte_for_byte_with_another_number_of_workers(tmp_path):
 
 def test_a_misspelt_model_is_answered_with_the_nearest_one(tmp_path):
     with pytest.raises(OptionError, match="did you mean 'STSTNet'"):
-        run_flow_study(flow_data(), tmp_path, models=["STSNet"], executor=InProcess())
+        run_flow_study(flow_data(), tmp_path, models=["STSNet"])
 
 
 def test_a_quick_run_takes_fewer_of_everything():
