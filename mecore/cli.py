@@ -146,6 +146,9 @@ def spot(
 @click.option("--scale", type=click.Choice(["full", "small"]), default=None,
               help="Full, or less data and fewer epochs.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")
+@click.option("--scheduler", default=None, show_default=False,
+              help="Address of a Dask scheduler (tcp://…), whose workers run the folds; for "
+              "chapters that have this parameter.")  # fmt: skip
 @click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE",
               help="Any other parameter of the notebook.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default=None,
@@ -153,7 +156,7 @@ def spot(
 @_explained
 def chapter(
     name: str, dataset: str | None, data_root: str | None, scale: str | None, workers: int,
-    pairs: Iterable[tuple[str, str]], out: Path | None,
+    scheduler: str | None, pairs: Iterable[tuple[str, str]], out: Path | None,
 ) -> None:  # fmt: skip
     """Run chapter NAME of the study on a database.
 
@@ -170,7 +173,8 @@ def chapter(
     from mecore.report.chapter import chapter_notebook, defaults, run_chapter
 
     given: dict[str, Any] = dict(pairs) | {"workers": workers}
-    named = {"dataset": dataset, "data_root": data_root, "scale": scale}
+    named = {"dataset": dataset, "data_root": data_root, "scale": scale,
+             "scheduler": scheduler}  # fmt: skip
     given |= {key: value for key, value in named.items() if value is not None}
     known = defaults(chapter_notebook(name))
     data = Path(str(given.get("dataset", known.get("dataset", name)))).stem

@@ -89,7 +89,7 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
         sys.exit(1)
     if manifest.id not in PHANTOMS:
         remember_root(manifest.id, root)
-    pictures = report.scan.manifest.layout.kind == "images"
+    pictures = report.scan.manifest.layout.kind == "features"
     after = f"data show {name}" if pictures else f"chapter mean --dataset {name}"
     click.echo(f"\nReady. Next: mecore {after}")
 

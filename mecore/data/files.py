@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import mecore
+from mecore.errors import DataError
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -23,7 +24,23 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
         Final place; its folder is made if need be.
     write : callable
         Takes a temporary path of the same ending and writes to it.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written, or the disk is full. What was there stays as it was.
     """
+    try:
+        return _write_aside(path, write)
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}", where=path,
+            todo="make room or give leave to write there, and run the same command again: "
+            "what is finished is kept",
+        ) from error  # fmt: skip
+
+
+def _write_aside(path: Path, write: Callable[[Path], object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(
         dir=path.parent, prefix=".aside-", suffix="".join(path.suffixes)

@@ -196,7 +196,7 @@ def _subject(fields: dict[str, str], layout: Layout, owners: Mapping[str, str]) 
 def _is_video(path: Path, layout: Layout) -> bool:
     if layout.kind == "image_folders":
         return path.is_dir()
-    endings = IMAGES if layout.kind == "images" else VIDEOS
+    endings = IMAGES if layout.kind == "features" else VIDEOS
     return path.suffix.lower() in endings and path.is_file()
 
 

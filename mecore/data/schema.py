@@ -100,7 +100,8 @@ class Exclusion(_Part):
 class Layout(_Part):
     """Where videos lie below the data root.
 
-    ``video`` is the path of a folder of images, of a video file or of a single image. It holds
+    ``video`` is the path of a folder of images, of a video file or, where ready ``features`` are
+    delivered, of the flow image of one sample (red u, green v, blue strain). It holds
     ``{video}`` and ``{subject}``; without the latter, ``split`` takes the subject out of the name
     of the video, or else the annotations tell it. ``{emotion}`` may name a folder, ``*`` and ``?``
     stand for any text. ``image`` is the name of one frame with ``{frame}``. ``first_frame`` is the
@@ -109,7 +110,7 @@ class Layout(_Part):
     """
 
     name: str = "as delivered"
-    kind: Literal["image_folders", "video_files", "images"]
+    kind: Literal["image_folders", "video_files", "features"]
     video: RelativePath
     image: RelativePath | None = None
     split: dict[Literal["video"], str] = {}
@@ -295,6 +296,9 @@ class Manifest(_Part):
     length: Literal["short", "long"] = Field(description="one expression per video, or any number")
     expected: Expected = Expected()
     subjects: SubjectIds = SubjectIds()
+    parts: dict[str, str] = Field(
+        default={}, description="databases of a composite: regular expressions of their subjects"
+    )
     layout: Layout
     variants: list[Layout] = Field(
         default=[], description="other forms in which the database is kept"

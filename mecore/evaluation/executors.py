@@ -1,7 +1,6 @@
-"""Where folds run: in this process, or in worker processes.
+"""Where folds run: in this process, in worker processes, or on a cluster.
 
-Any `concurrent.futures.Executor` will do; `dask.distributed.Client.get_executor()` spreads folds
-over a cluster.
+Any `concurrent.futures.Executor` will do; that interface is all that the fold runner knows.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from mecore.errors import OptionError
+from mecore.errors import MecoreError, OptionError
 
 
 class InProcess(Executor):
@@ -48,6 +47,50 @@ def processes(workers: int = 1) -> Executor:
     # Spawned, not forked: a forked child inherits the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+
+
+def cluster(scheduler: str, timeout: float = 10.0) -> Executor:
+    """Return the workers of a Dask cluster, set up like those of `processes`.
+
+    Start them with one thread each, and with the package installed; a worker that dies costs only
+    the folds it was at, which others take over.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address of the scheduler, such as ``tcp://10.0.0.1:8786``.
+    timeout : float
+        Seconds to wait for its answer.
+
+    Raises
+    ------
+    OptionError
+        dask.distributed is not installed.
+    MecoreError
+        Nobody answers at that address, or no worker has come.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise OptionError(
+            "a cluster needs dask.distributed", todo="pip install 'mecore[cluster]'"
+        ) from error
+    start = f"dask scheduler; on each node: dask worker {scheduler} --nthreads 1"
+    try:
+        client = Client(scheduler, timeout=timeout, set_as_default=False)
+        client.wait_for_workers(1, timeout=timeout)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise MecoreError(
+            f"no Dask scheduler with workers answers at {scheduler}: {error}", todo=start
+        ) from error
+    client.run(_set_up)
+    executor: Executor = client.get_executor(pure=False)
+    return executor
+
+
+def executor_for(workers: int = 1, scheduler: str = "") -> Executor:
+    """Return the `cluster` of a scheduler if one is named, else ``workers`` `processes`."""
+    return cluster(scheduler) if scheduler else processes(workers)
 
 
 def _set_up() -> None:

@@ -90,7 +90,7 @@ def _compute(item: VideoItem, chosen: Any, code: str, options: MeanOptions) -> t
             todo="exclude this video in the manifest",
         )  # fmt: skip
     crops, points = face_crops(item.frames(), options)
-    apexes = tuple(_apex(e, crops, points, options) for e in item.expressions)
+    apexes = tuple(find_apex(e, crops, points, options) for e in item.expressions)
     flows = [
         optical_flow(crops[e.onset], crops[a], engine=options.engine)
         for e, a in zip(item.expressions, apexes, strict=True)
@@ -139,7 +139,7 @@ def flow_inputs(flow: Floats, points: Floats, options: MeanOptions) -> Floats:
     )  # fmt: skip
 
 
-def _apex(expression: Expression, crops: Bytes, points: Floats, options: MeanOptions) -> int:
+def find_apex(expression: Expression, crops: Bytes, points: Floats, options: MeanOptions) -> int:
     """The annotated apex, or the frame that differs most from the onset (section 4.3)."""
     if expression.apex is not None:
         return expression.apex

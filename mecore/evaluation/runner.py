@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, as_completed
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, Executor, Future, as_completed
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -14,14 +14,16 @@ from mecore.evaluation.progress import progress_bar
 from mecore.evaluation.store import FoldResult, RunStore
 
 Task: TypeAlias = Callable[[FoldPlan], FoldResult]
+GroupTask: TypeAlias = Callable[[Sequence[FoldPlan]], Sequence[FoldResult]]
 
 
 def run_folds(
-    task: Task,
+    task: Task | GroupTask,
     plans: Iterable[FoldPlan],
     store: RunStore,
     executor: Executor,
     *,
+    together: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Run a task on every fold that is not stored yet.
@@ -37,6 +39,9 @@ def run_folds(
         Where results are kept. Folds that are there are not computed again.
     executor : concurrent.futures.Executor
         Where folds run. It does not change the result.
+    together : int
+        The task takes so many folds at once, as a list, and gives a list of results. Groups are
+        those of the whole run whatever is stored already, so that a resumed one repeats it.
     progress : bool
         Show a bar in a terminal.
 
@@ -51,19 +56,41 @@ def run_folds(
         A fold failed. The others are finished and stored, and a second run begins after them.
     """
     plans = list(plans)
-    waiting = {executor.submit(task, p): p for p in plans if not store.has_fold(p.name)}
+    size = together or 1
+    groups = [plans[i : i + size] for i in range(0, len(plans), size)]
+    groups = [g for g in groups if not all(store.has_fold(p.name) for p in g)]
+    waiting: dict[Future[Any], list[FoldPlan]] = {}
     failed: list[tuple[FoldPlan, BaseException]] = []
-    for future in progress_bar(as_completed(waiting), len(waiting), "folds", progress):
-        plan, error = waiting[future], future.exception()
-        if error is None:
-            store.save_fold(plan.name, future.result())
-        else:
-            failed.append((plan, error))
+
+    def keep(future: Future[Any]) -> None:
+        group, error = waiting.pop(future), _error_of(future)
+        if error is not None:
+            failed.extend((plan, error) for plan in group)
+            return
+        results = future.result() if together else [future.result()]
+        for plan, result in zip(group, results, strict=True):
+            if not store.has_fold(plan.name):
+                store.save_fold(plan.name, result)
+
+    for group in groups:
+        waiting[executor.submit(task, group if together else group[0])] = group  # type: ignore[arg-type]
+        for future in [f for f in waiting if f.done()]:
+            keep(future)
+    for future in progress_bar(as_completed(list(waiting)), len(waiting), "folds", progress):
+        keep(future)
     if failed:
         raise _failure(failed, len(plans)) from failed[0][1]
     rows = collect(store, plans)
     store.save_rows(rows)
     return rows
+
+
+def _error_of(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        # What a cluster says of folds whose scheduler is gone.
+        return error if str(error) else CancelledError("the scheduler or its workers are gone")
 
 
 def _failure(failed: list[tuple[FoldPlan, BaseException]], n: int) -> MecoreError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,10 @@ import mecore
 from mecore.data.files import digest, source_digest, write_json, write_whole
 from mecore.errors import DataError
 
+_STALE = 3600.0  # seconds; no file of a run takes nearly as long to write
 _CODE = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation")
-_LIBRARIES = ("numpy", "scipy", "opencv-contrib-python-headless", "dlib-bin", "keras", "tensorflow")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "dlib-bin",
+              "keras", "tensorflow")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,20 @@ class RunStore:
             save_table(self._path(name, table), frame)
 
     def fold_table(self, name: str, table: str = "rows") -> pd.DataFrame:
-        """Read one table of a fold."""
-        return load_table(self._path(name, table))
+        """Read one table of a fold.
+
+        Raises
+        ------
+        DataError
+            Not there, or damaged; the message says what to delete.
+        """
+        try:
+            return load_table(self._path(name, table))
+        except DataError as error:
+            # A fold is computed anew when its rows are gone, whichever of its tables is damaged.
+            rows = self._path(name, "rows")
+            error.todo = f"delete {rows} and run again; only this fold is computed anew"
+            raise
 
     def fold_seconds(self, name: str) -> dict[str, float]:
         """Read how long the parts of a fold took."""
@@ -120,10 +135,18 @@ def open_run(
         "mecore": mecore.__version__, "code": source_digest(*_CODE),
     }  # fmt: skip
     store = RunStore(results / chapter / dataset / digest(known))
+    _sweep(store.folder)
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     versions["python"] = sys.version.split()[0]
     write_json(store.folder / "run.json", known | {"versions": versions})
     return store
+
+
+def _sweep(folder: Path) -> None:
+    """Remove half-written files that a killed run has left; young ones may be another run's."""
+    for left in folder.rglob(".aside-*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            left.unlink(missing_ok=True)
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
@@ -137,12 +160,11 @@ def load_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Not there, or damaged; the message says what to delete.
+        Not there, or damaged.
     """
     try:
         return pd.read_parquet(path)
     except Exception as error:
         raise DataError(
-            f"cannot be read: {error}", where=path,
-            todo="delete this file and run again; only this fold is computed anew",
-        ) from error  # fmt: skip
+            f"cannot be read: {error}", where=path, todo="delete it and run again"
+        ) from error

@@ -75,7 +75,18 @@ def list_videos(database: Database, *, without_class: bool = True) -> list[Video
 
     Macro-expressions are background. ``without_class`` says whether videos without a
     micro-expression of the classes take part.
+
+    Raises
+    ------
+    DataError
+        The database delivers ready features in place of frames.
     """
+    if database.manifest.layout.kind == "features":
+        raise DataError(
+            f"{database.manifest.name} holds ready features, and this needs frames",
+            where=database.root,
+            todo=f"mecore chapter honest_evaluation --dataset {database.manifest.id}",
+        )
     micro = database.samples[database.samples.kind == "micro"].copy()
     micro["label"] = database.classes(micro)
     groups = dict(iter(micro.groupby(["subject", "video"])))

@@ -7,11 +7,11 @@ each.
 
 from __future__ import annotations
 
-import zlib
-
 import keras
 import numpy as np
 import tensorflow as tf
+
+from mecore.models.seeds import seed_of as seed_of
 
 # In a notebook its warnings go to the page.
 tf.get_logger().setLevel("ERROR")
@@ -34,17 +34,6 @@ def configure() -> None:
             "(mecore.evaluation.executors.processes), or restart the kernel"
         ) from error
     tf.config.experimental.enable_op_determinism()
-
-
-def seed_of(seed: int, name: str) -> int:
-    """Return the seed of one part of a run, such as a fold, from the seed of the run.
-
-    Examples
-    --------
-    >>> seed_of(0, "sub01") == seed_of(0, "sub01") != seed_of(0, "sub02")
-    True
-    """
-    return int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
 
 
 def start(seed: int) -> np.random.Generator:

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from mecore.data.external import set_folder
 from mecore.data.files import write_whole
 from mecore.data.places import shared_folder
 from mecore.errors import MecoreError
 from mecore.report.chapter import run_chapter, seconds_file
 
+# Ready flow images of people where they are at hand; of the phantom elsewhere.
+_FLOW = "megc2019_flow" if set_folder("megc2019_flow") else "phantom-short"
 # Page of the book: chapter and the data set it is run on.
 PAGES = {
     "data": ("data", None),
@@ -29,6 +32,7 @@ PAGES = {
     "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
     "dense_lstm-phantom-long": ("dense_lstm", "phantom-long"),
     "roi_cnn_lstm-phantom-short": ("roi_cnn_lstm", "phantom-short"),
+    "honest_evaluation": ("honest_evaluation", _FLOW),
 }
 
 

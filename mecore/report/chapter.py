@@ -26,7 +26,7 @@ from mecore.errors import MecoreError, OptionError, nearest
 _PACKAGES = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation",
              "report")  # fmt: skip
 # Parameters that say how a chapter is run; no result depends on them.
-EXECUTION = ("workers", "progress")
+EXECUTION = ("workers", "scheduler", "progress")
 
 
 def chapters() -> dict[str, Path]:

@@ -1,0 +1,95 @@
+"""Databases that deliver ready features in place of frames: one flow image a sample."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mecore.data.database import Database
+from mecore.data.files import digest
+from mecore.data.manifest import Manifest
+from mecore.errors import DataError
+
+Floats = NDArray[np.float32]
+COLUMNS = ["database", "subject", "sample", "label"]
+
+
+@dataclass(frozen=True)
+class FlowImages:
+    """Onset-apex flow images of a database.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Facts of the edition.
+    samples : DataFrame
+        One row per sample: database, subject (unique over all databases), sample, label (class).
+    images : array, (N, 28, 28, 3), float32
+        u, v and optical strain, each scaled to [0, 1] over its image, in the order of the rows.
+    """
+
+    manifest: Manifest
+    samples: pd.DataFrame
+    images: Floats
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything a result can depend on."""
+        pixels = digest(self.images.tobytes().hex())
+        return digest([self.manifest.fingerprint, self.samples.to_csv(), pixels])
+
+    def select(self, n_subjects: int) -> FlowImages:
+        """Return the samples of some subjects, taken evenly from the sorted list."""
+        subjects = sorted(self.samples.subject.unique())
+        places = np.linspace(0, len(subjects) - 1, min(n_subjects, len(subjects))).astype(int)
+        mask = self.samples.subject.isin([subjects[i] for i in places]).to_numpy()
+        samples = self.samples[mask].reset_index(drop=True)
+        return FlowImages(self.manifest, samples, self.images[mask])
+
+
+def read_features(database: Database) -> FlowImages:
+    """Read the flow images of a database whose manifest says ``features``.
+
+    Raises
+    ------
+    DataError
+        An image that cannot be read, or is none of 28×28 with three channels.
+    """
+    manifest = database.manifest
+    labels = dict(zip(_keys(database.samples), database.classes(database.samples), strict=True))
+    videos = database.videos
+    table = pd.DataFrame({
+        "database": [_part(manifest, s) for s in videos.subject], "subject": videos.subject,
+        "sample": videos.video, "label": [labels.get(k) for k in _keys(videos)],
+    })  # fmt: skip
+    has_class = table.label.notna()
+    paths = [database.root / p for p in videos.path[has_class]]
+    if not paths:
+        raise DataError("holds no sample of any class", where=database.root)
+    images = np.stack([_read_image(p) for p in paths]) / np.float32(255)
+    return FlowImages(manifest, table[has_class].reset_index(drop=True), images)
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(table.subject, table.video, strict=True))
+
+
+def _part(manifest: Manifest, subject: str) -> str:
+    """The database of a composite that a subject belongs to."""
+    return next((n for n, ids in manifest.parts.items() if re.fullmatch(ids, subject)), manifest.id)
+
+
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None or image.shape != (28, 28, 3):
+        found = "no image" if image is None else f"an image of shape {image.shape}"
+        raise DataError(
+            f"expected an image of 28×28 with three channels, found {found}", where=path
+        )
+    return np.asarray(image[..., ::-1], np.uint8)

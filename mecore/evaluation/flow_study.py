@@ -1,0 +1,180 @@
+"""Every model on the flow images of a database: all folds, true and permuted labels, all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mecore.data.features import FlowImages
+from mecore.errors import OptionError, nearest
+from mecore.evaluation.executors import executor_for
+from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, FlowTask, NetworkTask
+from mecore.evaluation.folds import Labels, leave_one_subject_out
+from mecore.evaluation.runner import collect, run_folds
+from mecore.evaluation.store import open_run
+from mecore.models.flow.networks import NETWORKS
+
+# Fixed before any left-out subject was looked at. The large network fits in fewer epochs.
+EPOCHS = {"STSTNet": 100, "OFF-ApexNet": 20, "MEAN, recognition": 100}
+# Part of what a run is: sums over another number of folds may differ in their last digit.
+TOGETHER = 17
+MODELS = (*NETWORKS, *CLASSIFIERS)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one model said of every sample when its subject was left out.
+
+    Parameters
+    ----------
+    model : str
+        Name.
+    labels : {"true", "permuted"}
+        What it was trained on.
+    steps : array of int, (seeds, T, N)
+        Predicted class after every epoch, or with every setting of the grid.
+    honest : array of int, (seeds, N)
+        Prediction at the step that was fixed, or chosen among the training subjects.
+    """
+
+    model: str
+    labels: Labels
+    steps: NDArray[np.int64]
+    honest: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FlowStudy:
+    """Predictions of all models.
+
+    Parameters
+    ----------
+    data : FlowImages
+        The samples; their order is that of all predictions.
+    predictions : tuple of Predictions
+        One for each model and kind of labels.
+    seconds : DataFrame
+        Wall-clock seconds of training: model, seed, seconds of all folds with true labels.
+    """
+
+    data: FlowImages
+    predictions: tuple[Predictions, ...]
+    seconds: pd.DataFrame
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes."""
+        return list(self.data.manifest.classes)
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Class index of every sample."""
+        return FlowTask(self.data, "").truth
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models."""
+        return list(dict.fromkeys(p.model for p in self.predictions))
+
+    def of(self, model: str, labels: Labels = "true") -> Predictions:
+        """Predictions of one model."""
+        return next(p for p in self.predictions if (p.model, p.labels) == (model, labels))
+
+
+def small(data: FlowImages, seeds: int, epochs: int) -> tuple[FlowImages, dict[str, Any]]:
+    """Data and arguments of a quick run: at most twelve subjects, two seeds, twenty epochs."""
+    return data.select(12), {"seeds": range(min(seeds, 2)), "epochs": epochs or 20}
+
+
+def run_flow_study(
+    data: FlowImages,
+    results: Path,
+    *,
+    models: Iterable[str] = MODELS,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    chance_seeds: Sequence[int] = (0,),
+    epochs: int = 0,
+    workers: int = 1,
+    scheduler: str = "",
+    progress: bool = True,
+) -> FlowStudy:
+    """Leave every subject out once, for every model, seed and kind of labels.
+
+    Parameters
+    ----------
+    data : FlowImages
+        See `mecore.evaluation.flow_images.open_flow_images`.
+    results : Path
+        Where runs are stored; what is there is not computed again.
+    models : iterable of str
+        Names in `MODELS`.
+    seeds, chance_seeds : sequence of int
+        Seeds with true and with permuted labels. Classifiers without chance of their own take the
+        first of them.
+    epochs : int
+        Epochs of every network; 0 for those in `EPOCHS`.
+    workers : int
+        Processes; no result depends on it.
+    scheduler : str
+        Address of a Dask scheduler, whose workers take the place of ``workers`` processes.
+    progress : bool
+        Show bars in a terminal.
+
+    Raises
+    ------
+    MecoreError
+        An unknown model, or folds that failed; what was computed is kept.
+    """
+    models = list(models)
+    for model in models:
+        if model not in MODELS:
+            raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
+    parts, seconds = [], []
+    with executor_for(workers, scheduler) as pool:
+        for model in models:
+            task = _task(data, model, epochs)
+            for labels, chosen in (("true", seeds), ("permuted", chance_seeds)):
+                chosen = chosen if isinstance(task, NetworkTask) else chosen[:1]
+                runs = [_run(task, s, labels, results, pool, progress) for s in chosen]  # type: ignore[arg-type]
+                steps, honest, spent = zip(*runs, strict=True)
+                parts.append(Predictions(model, labels, np.stack(steps), np.stack(honest)))  # type: ignore[arg-type]
+                seconds += [{"model": model, "labels": labels, "seconds": s} for s in spent]
+    return FlowStudy(data, tuple(parts), pd.DataFrame(seconds))
+
+
+def _task(data: FlowImages, model: str, epochs: int) -> NetworkTask | ClassifierTask:
+    if model in CLASSIFIERS:
+        return ClassifierTask(data, model)
+    return NetworkTask(data, model, epochs or EPOCHS[model])
+
+
+def _run(
+    task: NetworkTask | ClassifierTask, seed: int, labels: Labels, results: Path, pool: Executor,
+    progress: bool,
+) -> tuple[NDArray[Any], NDArray[Any], float]:  # fmt: skip
+    """One model, seed and kind of labels: steps (T, N), honest (N,), seconds of all folds."""
+    plans = leave_one_subject_out(task.data.samples.subject, seed, labels)
+    parameters = {"model": task.model, "seed": seed, "labels": labels, "together": TOGETHER}
+    parameters |= {k: v for k, v in vars(task).items() if isinstance(v, (int, float))}
+    store = open_run(
+        results, "honest_evaluation", task.data.manifest.id, parameters, task.data.fingerprint
+    )
+    together = TOGETHER if isinstance(task, NetworkTask) else 0
+    run_folds(task, plans, store, pool, together=together, progress=progress)
+    table = collect(store, plans, "steps").sort_values(["step", "sample"], kind="stable")
+    steps = table.predicted.to_numpy(np.int64).reshape(-1, len(task.data.samples))
+    rows = collect(store, plans)
+    # Rows come fold by fold; samples are sorted by subject, as folds are.
+    honest = np.array([task.classes.index(c) for c in rows.predicted], np.int64)
+    if rows["sample"].tolist() != task.data.samples["sample"].tolist():
+        order = rows.set_index(["subject", "sample"]).index
+        wanted = pd.MultiIndex.from_frame(task.data.samples[["subject", "sample"]])
+        honest = honest[order.get_indexer(wanted)]
+    return steps, honest, sum(store.fold_seconds(p.name)["training"] for p in plans)

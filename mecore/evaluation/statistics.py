@@ -1,0 +1,219 @@
+"""How far a score can be trusted: intervals, tests and power, with the subject as the unit.
+
+Samples of one person are not independent; persons are. Every resampling here therefore draws or
+swaps whole subjects. Models enter as confusion matrices per subject,
+`mecore.metrics.averaging.grouped_confusion`, one set for each seed: (R, S, C, C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+
+from mecore.metrics.averaging import f1_of_classes
+
+Counts = NDArray[np.float64]
+Score = Callable[[Counts], Counts]
+
+
+def uf1_of(confusion: ArrayLike) -> Counts:
+    """UF1 of confusion matrices (…, C, C); a class that is absent counts as 0."""
+    return np.nan_to_num(f1_of_classes(confusion)).mean(-1)
+
+
+def uar_of(confusion: ArrayLike) -> Counts:
+    """UAR of confusion matrices (…, C, C); a class that is absent counts as 0."""
+    counts = np.asarray(confusion, np.float64)
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    true = counts.sum(-1)
+    return np.divide(hits, true, out=np.zeros_like(true), where=true > 0).mean(-1)
+
+
+def _checked(subjects: ArrayLike) -> Counts:
+    counts = np.asarray(subjects, np.float64)
+    if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or counts.shape[1] < 2:
+        raise ValueError(
+            "expected confusion matrices (seeds, subjects, C, C) of at least two subjects, "
+            f"found shape {counts.shape}"
+        )
+    return counts
+
+
+def bootstrap_scores(
+    subjects: ArrayLike, score: Score = uf1_of, *, n: int = 2000, seed: int = 0
+) -> Counts:
+    """Scores of ``n`` samples of subjects, drawn with replacement.
+
+    Parameters
+    ----------
+    subjects : array_like, (R, S, C, C)
+        Confusion matrices of S subjects in R runs; all runs see the same draw.
+    score : callable
+        `uf1_of` or `uar_of`.
+    n : int
+        Number of draws.
+    seed : int
+        Seed of the draws; the same for two models pairs them.
+
+    Raises
+    ------
+    ValueError
+        Another shape, or fewer than two subjects.
+    """
+    counts = _checked(subjects)
+    size = counts.shape[1]
+    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), n)
+    return score(np.einsum("ns,rsij->nrij", draws, counts)).mean(axis=1)
+
+
+def subject_bootstrap(
+    subjects: ArrayLike,
+    score: Score = uf1_of,
+    *,
+    n: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a score over subjects drawn with replacement.
+
+    See `bootstrap_scores`. It covers who was tested, not how the networks were started: the score
+    is the mean over seeds.
+    """
+    scores = bootstrap_scores(subjects, score, n=n, seed=seed)
+    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def paired_permutation(
+    first: ArrayLike, second: ArrayLike, score: Score = uf1_of, *, n: int = 5000, seed: int = 0
+) -> tuple[float, float]:
+    """Test whether two models score alike, by swapping them subject by subject.
+
+    If the models were alike, it would not matter which of the two a subject's predictions came
+    from. One half of the subjects, drawn anew each time, change sides.
+
+    Parameters
+    ----------
+    first, second : array_like, (R, S, C, C)
+        Confusion matrices of the same S subjects; the numbers of runs may differ.
+    score : callable
+        `uf1_of` or `uar_of`.
+    n : int
+        Number of random swaps.
+    seed : int
+        Seed of the swaps.
+
+    Returns
+    -------
+    difference : float
+        Score of the first minus that of the second.
+    p : float
+        Two-sided; the swap that changes nothing counts, so it is never 0.
+
+    Raises
+    ------
+    ValueError
+        Other shapes, or different subjects.
+    """
+    a, b = _checked(first), _checked(second)
+    if a.shape[1:] != b.shape[1:]:
+        raise ValueError(f"models scored on different subjects: {a.shape[1:]} and {b.shape[1:]}")
+    # Seeds of two models have nothing to do with each other: each side is the mean of its runs.
+    a, b = a.mean(axis=0), b.mean(axis=0)
+    swaps = np.random.default_rng(seed).integers(0, 2, (n, len(a)))
+    swaps = np.vstack([np.zeros(len(a)), swaps])
+    one = np.einsum("ns,sij->nij", 1 - swaps, a) + np.einsum("ns,sij->nij", swaps, b)
+    change = score(one) - score((a + b).sum(axis=0) - one)
+    return float(change[0]), float(np.mean(np.abs(change) >= abs(change[0]) - 1e-12))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of several tests by Holm's step-down rule (1979).
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, np.float64)
+    if p.size and not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p-values lie in [0, 1], found {list(p_values)}")
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(steps, 1)
+    return [float(v) for v in adjusted]
+
+
+def compare_models(
+    models: Mapping[str, ArrayLike], score: Score = uf1_of, *, n: int = 5000, seed: int = 0
+) -> pd.DataFrame:
+    """Test every pair of models (`paired_permutation`), with Holm's correction.
+
+    Returns
+    -------
+    DataFrame
+        first, second, difference, p, p_holm; one row a pair.
+    """
+    rows = []
+    for first, second in combinations(models, 2):
+        difference, p = paired_permutation(models[first], models[second], score, n=n, seed=seed)
+        rows.append({"first": first, "second": second, "difference": difference, "p": p})
+    table = pd.DataFrame(rows, columns=["first", "second", "difference", "p"])
+    return table.assign(p_holm=holm(table.p.tolist()))
+
+
+def seed_agreement(predictions: ArrayLike) -> dict[str, float]:
+    """How far runs that differ in their seed alone agree sample by sample.
+
+    Parameters
+    ----------
+    predictions : array_like of int, (R, N)
+        Predicted classes of R runs.
+
+    Returns
+    -------
+    dict
+        ``agreement``: share of samples on which two runs agree, mean over pairs; ``kappa``: the
+        same beyond chance (Cohen), mean over pairs; ``unanimous``: share of samples on which all
+        agree. All 1 for a single run.
+    """
+    runs = np.asarray(predictions)
+    if runs.ndim != 2 or not runs.size:
+        raise ValueError(f"expected predictions (runs, samples), found shape {runs.shape}")
+    pairs = list(combinations(runs, 2))
+    if not pairs:
+        return {"agreement": 1.0, "kappa": 1.0, "unanimous": 1.0}
+    kappas = [1.0 if (a == b).all() else float(cohen_kappa_score(a, b)) for a, b in pairs]
+    return {
+        "agreement": float(np.mean([np.mean(a == b) for a, b in pairs])),
+        "kappa": float(np.mean(kappas)),
+        "unanimous": float((runs == runs[0]).all(axis=0).mean()),
+    }
+
+
+def minimum_detectable_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    score: Score = uf1_of,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    n: int = 2000,
+    seed: int = 0,
+) -> float:
+    """Smallest true difference that so many subjects would show in ``power`` of all studies.
+
+    (z(1 - alpha/2) + z(power)) times the standard error of the paired difference, which a bootstrap
+    over subjects estimates (Cohen 1988, section 2.4, for a paired comparison). With k times the
+    subjects it is divided by the square root of k.
+    """
+    a, b = (bootstrap_scores(x, score, n=n, seed=seed) for x in (first, second))
+    quantiles = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)
+    return float(quantiles * np.std(a - b, ddof=1))

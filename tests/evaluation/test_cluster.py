@@ -1,0 +1,138 @@
+"""Folds on a Dask cluster: a real scheduler and real workers, one of which is killed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mecore.errors import MecoreError, OptionError
+from mecore.evaluation.executors import InProcess, cluster
+from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.runner import run_folds
+from mecore.evaluation.store import FoldResult, open_run
+from mecore.models.seeds import seed_of
+
+# Where workers find the package and the task below.
+WHERE = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+PLANS = leave_one_subject_out([f"{i:02}" for i in range(8)])
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A fold that takes a while and says where it ran."""
+
+    notes: Path
+    seconds: float
+
+    def __call__(self, plan):
+        (self.notes / f"{plan.name}-{os.getpid()}").touch()
+        time.sleep(self.seconds)
+        rng = np.random.default_rng(seed_of(plan.seed, plan.name))
+        return FoldResult(pd.DataFrame({"subject": plan.test, "score": rng.random(1)}))
+
+
+class Processes:
+    """A scheduler and two workers, known by their process ids."""
+
+    def __init__(self, folder):
+        self.file = folder / "scheduler.json"
+        self.scheduler = self.start("dask_scheduler", "--port", "0")
+        while not self.file.is_file():
+            time.sleep(0.1)
+        self.address = json.loads(self.file.read_text())["address"]
+        alone = ("--nthreads", "1", "--no-nanny")
+        self.workers = [self.start("dask_worker", *alone) for _ in range(2)]
+
+    def start(self, module, *options):
+        common = ("--scheduler-file", str(self.file), "--no-dashboard")
+        command = [sys.executable, "-m", f"distributed.cli.{module}", *options, *common]
+        return subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.file.parent,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(WHERE)},
+        )  # fmt: skip
+
+    def stop(self):
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def dask(tmp_path):
+    pytest.importorskip("distributed", reason="dask.distributed not found: mecore[cluster]")
+    processes = Processes(tmp_path)
+    yield processes
+    processes.stop()
+
+
+def run(folder, executor, seconds=0.05):
+    (folder / "notes").mkdir(parents=True)
+    store = open_run(folder, "cluster", "own", {}, "data")
+    with executor:
+        run_folds(Slow(folder / "notes", seconds), PLANS, store, executor, progress=False)
+    return store
+
+
+def rows_of(store):
+    return {p.name: p.read_bytes() for p in store.folder.rglob("*.parquet")}
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_bytes_of_this_process(dask, tmp_path):
+    here = run(tmp_path / "here", InProcess())
+    there = run(tmp_path / "there", cluster(dask.address, 60))
+    assert rows_of(there) == rows_of(here)
+    places = {p.name.split("-")[1] for p in (tmp_path / "there" / "notes").iterdir()}
+    assert places <= {str(w.pid) for w in dask.workers}
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_only_the_fold_it_was_at(dask, tmp_path):
+    executor, folder = cluster(dask.address, 60), tmp_path / "killed"
+    victim = dask.workers[0]
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\n"
+        f"notes, pid = Path({str(folder / 'notes')!r}), {victim.pid}\n"
+        "while not list(notes.glob(f'*-{pid}')):\n    time.sleep(0.02)\nos.kill(pid, 9)\n"
+    )
+    killer = subprocess.Popen([sys.executable, "-c", code])
+    store = run(folder, executor, seconds=0.5)
+    assert killer.wait() == 0
+    assert rows_of(store) == rows_of(run(tmp_path / "here", InProcess()))
+    assert len(list((folder / "notes").iterdir())) <= len(PLANS) + 1
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_named_and_what_is_finished_is_kept(dask, tmp_path):
+    executor, folder = cluster(dask.address, 60), tmp_path / "dead"
+    code = (
+        "import os, time\nfrom pathlib import Path\n"
+        f"folds = Path({str(folder)!r})\n"
+        "while len(list(folds.rglob('folds/*.parquet'))) < 2:\n    time.sleep(0.02)\n"
+        f"os.kill({dask.scheduler.pid}, 9)\n"
+    )
+    killer = subprocess.Popen([sys.executable, "-c", code])
+    with pytest.raises(MecoreError, match=r"folds failed(.|\n)*finished folds are stored"):
+        run(folder, executor, seconds=1.0)
+    assert killer.wait() == 0
+    store = open_run(folder, "cluster", "own", {}, "data")
+    assert sum(store.has_fold(p.name) for p in PLANS) >= 2
+
+
+def test_a_scheduler_that_is_not_there_is_named_with_how_to_start_one():
+    pytest.importorskip("distributed", reason="dask.distributed not found: mecore[cluster]")
+    with pytest.raises(MecoreError, match=r"answers at tcp://127.0.0.1:9(.|\n)*dask worker tcp"):
+        cluster("tcp://127.0.0.1:9", 2)
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(OptionError, match=r"pip install 'mecore\[cluster\]'"):
+        cluster("tcp://127.0.0.1:9")
