@@ -22,7 +22,7 @@ env: .venv/ready ## the environment in .venv, from requirements.lock
 	@touch $@
 
 lock:            ## requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --extra book --extra test --generate-hashes \
+	uv pip compile --universal --python-version 3.11 --extra book --extra cluster --extra test --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
 
 book: env        ## every chapter on the phantom, and the book (SCALE=small: less of it)

@@ -84,7 +84,7 @@ def canonical(name):
 def test_the_lock_holds_every_requirement_in_an_allowed_version():
     _, versions = locked()
     extras = project()["optional-dependencies"]
-    for text in [*project()["dependencies"], *extras["book"], *extras["test"]]:
+    for text in [*project()["dependencies"], *extras["book"], *extras["cluster"], *extras["test"]]:
         requirement = Requirement(text)
         version = versions.get(canonical(requirement.name))
         assert version, f"{requirement.name} is not locked; make lock"

@@ -72,8 +72,8 @@ def read_features(database: Database) -> FlowImages:
     paths = [database.root / p for p in videos.path[has_class]]
     if not paths:
         raise DataError("holds no sample of any class", where=database.root)
-    images = np.stack([_read_image(p) for p in paths]) / np.float32(255)
-    return FlowImages(manifest, table[has_class].reset_index(drop=True), images)
+    images = np.stack([_read_image(p) for p in paths]).astype(np.float32)
+    return FlowImages(manifest, table[has_class].reset_index(drop=True), images / np.float32(255))
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, str]]:
