@@ -109,7 +109,7 @@ def draw_apex_flow(axes: Sequence[Axes], study: HandcraftedStudy) -> Sequence[Ax
 
 
 def draw_magnified(
-    axes: Sequence[Axes], shown: Example, database: Database, alpha: float = 8
+    axes: Sequence[Axes], shown: Example, database: Database, alpha: float = 4
 ) -> Sequence[Axes]:
     """Apex of a clip as it is, and magnified both ways, as difference from its first frame."""
     frames, apex = shown.material.frames, shown.material.apex

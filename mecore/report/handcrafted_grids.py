@@ -86,7 +86,7 @@ def draw_protocols(ax: Axes, table: pd.DataFrame) -> Axes:
         ax.plot(at, table["person told (accuracy)"], "D", color="black", ms=5, ls="none",
                 label="person told (accuracy)")  # fmt: skip
     ax.set_xticks(at, table.index, rotation=35, ha="right")
-    ax.set(ylabel="macro-F1", ylim=(0, 1))
+    ax.set(ylabel="macro-F1", ylim=(0, 1.05))
     ax.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return ax
 
@@ -96,9 +96,9 @@ def draw_results(ax: Axes, columns: Mapping[str, Mapping[str, Mapping[str, float
     colours = {"honest": (COLOURS["blue"], "o"), "oracle": (COLOURS["orange"], "D"),
                "chance": ("0.4", "s"), "oracle on chance": ("0.7", "d")}  # fmt: skip
     at = np.arange(len(columns))
-    for column, (colour, marker) in colours.items():
+    for place, (column, (colour, marker)) in enumerate(colours.items()):
         values = [scores[column]["uf1"] for scores in columns.values()]
-        ax.plot(values, at, marker, color=colour, label=column, ms=7)
+        ax.plot(values, at, marker, color=colour, label=column, ms=7, zorder=4 - place)
     ax.set_yticks(at, [TITLES[name] for name in columns])
     ax.set(xlabel="macro-F1", xlim=(0, 1))
     ax.grid(axis="y", color="0.92")
