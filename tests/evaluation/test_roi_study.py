@@ -16,6 +16,7 @@ from mecore.evaluation.roi_clips import list_clips, prepare_patches
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_study import run_clips, run_roi
 from mecore.evaluation.roi_task import RoiTask
+from mecore.models import runtime
 from mecore.models.roi.options import preset
 from mecore.preprocessing.regions import SIX, patch_size
 from tests.conftest import write_frames
@@ -23,6 +24,11 @@ from tests.conftest import write_frames
 FEW = preset(patch_scale=0.1, cnn_epochs=1, lstm_epochs=1, frames_per_clip=2, steps=3)
 CLASSES = tuple(SHARES)
 PIXELS = sum(h * w for h, w in (patch_size(n, 0.1) for n in SIX))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    runtime.configure()
 
 
 @pytest.fixture(scope="module")
