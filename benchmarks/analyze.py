@@ -28,7 +28,7 @@ from mecore.descriptors.flow import flow_stream
 from mecore.errors import ExternalFileError
 from mecore.evaluation.analyze import BATCH, face_boxes, score_video, spot
 from mecore.evaluation.mean_features import CROP, crop_landmarks, flow_inputs
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions, preset

@@ -19,7 +19,7 @@ from mecore.descriptors.flow import Engine, optical_flow
 from mecore.errors import ExternalFileError
 from mecore.evaluation.mean_features import face_crops, flow_inputs, list_videos
 from mecore.evaluation.mean_study import chapter_options, run_mean
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.options import preset
 from mecore.models.mean.weights import published_networks

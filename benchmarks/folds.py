@@ -29,7 +29,7 @@ from mecore.evaluation.executors import processes
 from mecore.evaluation.flow_study import TOGETHER
 from mecore.evaluation.flow_tasks import NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.flow.networks import NETWORKS, build, first_weights
 from mecore.models.flow.stacked import Stack, Training, train
 

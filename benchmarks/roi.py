@@ -35,7 +35,7 @@ import tensorflow as tf
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_task import RoiTask
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import sequence_network
 from mecore.models.roi.options import RoiOptions, preset

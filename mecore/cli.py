@@ -234,3 +234,7 @@ def book(scale: str, workers: int) -> None:
     from mecore.report.book import build_book
 
     click.echo(f"Open {build_book(scale, workers)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mecore.errors import DataError
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions
 from mecore.models.dense_lstm.training import Scorer, Windows, cut, train

@@ -57,7 +57,7 @@ class DenseTask:
         """Train and test on one fold; tables ``scores`` and ``history`` go with it."""
         # Keras is imported where it trains: workers that compute features do without it.
         from mecore.evaluation import dense_lstm_fit
-        from mecore.models import runtime
+        from mecore import runtime
 
         runtime.configure()
         start = time.perf_counter()

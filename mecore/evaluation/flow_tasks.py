@@ -116,7 +116,7 @@ class NetworkTask(FlowTask):
 
     def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
         """Train all folds at once."""
-        from mecore.models import runtime
+        from mecore import runtime
         from mecore.models.flow import stacked
 
         runtime.configure()

@@ -13,7 +13,7 @@ from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.mean_features import VideoFeatures
 from mecore.evaluation.mean_task import Loaded, MeanTask, timed
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.mean import training
 from mecore.models.mean.network import Mean, build_mean
 

@@ -56,7 +56,7 @@ class MeanTask:
         """Train and test on one fold; tables ``frames``, ``history`` and ``weights`` go with it."""
         # Keras is imported where it trains: workers that compute flow do without it.
         from mecore.evaluation import mean_fit
-        from mecore.models import runtime
+        from mecore import runtime
 
         runtime.configure()
         seconds: dict[str, float] = {}

@@ -12,7 +12,7 @@ from mecore.evaluation.folds import FoldPlan, Labels
 from mecore.evaluation.mean_task import timed
 from mecore.evaluation.roi_task import RoiTask, everyone_name
 from mecore.evaluation.store import FoldResult, RunStore
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import FEATURES
 from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad

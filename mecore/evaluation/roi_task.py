@@ -72,7 +72,7 @@ class RoiTask:
         """
         # Keras is imported where it trains: workers that cut patches do without it.
         from mecore.evaluation import roi_fit
-        from mecore.models import runtime
+        from mecore import runtime
 
         runtime.configure()
         return roi_fit.run_fold(self, plan)
@@ -80,7 +80,7 @@ class RoiTask:
     def fit_everyone(self, labels: Labels, seed: int) -> FoldResult:
         """Train the CNNs on everybody; rows are the features of all clips, for `everyone_name`."""
         from mecore.evaluation import roi_fit
-        from mecore.models import runtime
+        from mecore import runtime
 
         runtime.configure()
         return roi_fit.fit_everyone(self, labels, seed)

@@ -73,7 +73,7 @@ def analyze_video(
     DataError, FaceError, ExternalFileError
         No such video, no face in it, weights not there.
     """
-    from mecore.models import runtime
+    from mecore import runtime
     from mecore.models.mean.weights import SETS, published_networks
 
     source = video_file(video, fps)

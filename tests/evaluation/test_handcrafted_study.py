@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mecore.data.manifest import Figures
+from mecore.data.schema import Figures
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.executors import InProcess
 from mecore.evaluation.handcrafted_clips import face_clip, list_clips

@@ -5,7 +5,7 @@ import pytest
 
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.dense_lstm_fit import fit, score_positions, training_windows
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions, option_table, reading
 from mecore.models.dense_lstm.projection import fit_projection

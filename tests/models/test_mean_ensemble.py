@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.network import build_mean
 from mecore.models.mean.options import preset

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from mecore.errors import ExternalFileError
-from mecore.models import runtime
+from mecore import runtime
 from mecore.models.gradcam import grad_cam
 from mecore.models.mean import training
 from mecore.models.mean.cost import count_flops
