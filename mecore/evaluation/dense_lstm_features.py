@@ -22,7 +22,7 @@ from mecore.descriptors.top.windows import sum_windows
 from mecore.errors import DataError
 from mecore.evaluation.videos import VideoItem
 from mecore.models.dense_lstm.options import DESCRIPTORS, DenseOptions
-from mecore.preprocessing.registration import register_clip
+from mecore.preprocessing.registration import Registered, register_clip
 from mecore.spotting.learning_free import METHODS, frame_scores
 
 Floats = NDArray[np.float32]
@@ -88,21 +88,21 @@ def _compute(item: VideoItem, chosen: Any, code: str, options: DenseOptions) -> 
         item.frames(), options.size, geometry=options.geometry, follow=options.follow,
         where=item.path,
     )  # fmt: skip
-    return (*describe_faces(seen.clip, item.fps, options), seen.states)
+    return (*describe_faces(seen, item.fps, options), seen.states)
 
 
 def describe_faces(
-    clip: NDArray[np.uint8], fps: float, options: DenseOptions
+    seen: Registered, fps: float, options: DenseOptions
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float64]]]:
-    """Votes and learning-free scores of a registered clip, see `DenseFeatures`."""
-    votes = {}
+    """Votes and learning-free scores of a registered video, see `DenseFeatures`."""
+    votes, clip = {}, seen.clip
     for kind in DESCRIPTORS:
         counted = frame_histograms(clip, descriptor_options(kind, options))
         votes[kind] = counted.astype(np.float32 if kind == "hog" else np.uint16)
     scores = {}
     for name in METHODS:
         try:
-            scores[name] = frame_scores(clip, name, fps)
+            scores[name] = frame_scores(clip, name, fps, broken=seen.broken)
         except DataError:  # too short for this one: it finds nothing
             scores[name] = np.full(len(clip), np.nan)
     return votes, scores

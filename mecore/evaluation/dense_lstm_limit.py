@@ -109,7 +109,7 @@ def _compute(
         render(clip), options.size, geometry=options.geometry, follow=options.follow,
         where=clip.name,
     )  # fmt: skip
-    return (*describe_faces(seen.clip, clip.fps, options), seen.states)
+    return (*describe_faces(seen, clip.fps, options), seen.states)
 
 
 def render(clip: LimitClip) -> list[NDArray[np.uint8]]:

@@ -179,7 +179,12 @@ class DenseStudy:
         """Measures by column and technique; they and the rows behind them are stored."""
         result = {c: {t: self.score(t, c) for t in self.techniques} for c in COLUMN_NAMES}
         self.store.save_metrics(result)
-        rows = [self.rows(t, c).assign(column=c) for c in COLUMN_NAMES for t in self.techniques]
+        # Without learning, chance is another truth for the same rows.
+        rows = [
+            self.rows(t, c).assign(column=c)
+            for c in COLUMN_NAMES
+            for t in (self.networks if "chance" in c else self.techniques)
+        ]
         self.store.save_rows(pd.concat(rows, ignore_index=True))
         return result
 

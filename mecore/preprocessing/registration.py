@@ -36,10 +36,13 @@ class Registered:
         Grey faces on the template.
     states : dict of str to int
         Frames that were found, tracked, found again, lost.
+    broken : array of bool, (T,)
+        Frames that do not go on from the one before: lost, or found again.
     """
 
     clip: Image
     states: dict[str, int]
+    broken: NDArray[np.bool_]
 
 
 def similarity(points: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.float64]:
@@ -118,7 +121,8 @@ def register_clip(frames: Iterable[Image], size: int = 128, **options: Any) -> R
     """Register a video and keep it in memory, with the number of frames in each state."""
     pairs = list(register(frames, size, **options))
     states = Counter[str](sight.state for _, sight in pairs)
-    return Registered(np.stack([face for face, _ in pairs]), dict(states))
+    broken = np.array([sight.state in ("lost", "found again") for _, sight in pairs])
+    return Registered(np.stack([face for face, _ in pairs]), dict(states), broken)
 
 
 def _chart(frame: Image, box: Box, size: int, geometry: Geometry) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def draw_registration(
     source = item.frames()
     frames = [source.read(i) for i in (0, later)]
     seen = register_clip(
-        _until(source, later), options.size, geometry=options.geometry, follow=options.follow
+        islice(source, later + 1), options.size, geometry=options.geometry, follow=options.follow
     )
     subject = item.subject
     faces.show_image(axes[0], faces.face_or_blank(database, subject, frames[0]), "first frame")
@@ -80,10 +81,6 @@ def draw_registration(
     return axes
 
 
-def _until(source: Any, last: int) -> Any:
-    return (frame for i, frame in enumerate(source) if i <= last)
-
-
 def _signed(ax: Axes, image: NDArray[Any], limit: float, title: str) -> Axes:
     ax.imshow(image, cmap=SIGNED, vmin=-limit, vmax=limit)
     ax.set(xticks=[], yticks=[], title=title)
@@ -96,7 +93,7 @@ def draw_slices(
     """The three planes of a clip around its first expression: XY, XT and YT through the mouth."""
     onset, offset = (int(v) for v in item.intervals[0])
     first = max(onset - 25, 0)
-    seen = register_clip(_until(item.frames(), offset + 25), options.size)
+    seen = register_clip(islice(item.frames(), offset + 26), options.size)
     clip = seen.clip[first:]
     x, y = template(options.size)[48].round().astype(int)
     face = faces.face_or_blank(database, item.subject, clip[len(clip) // 2])
@@ -120,7 +117,7 @@ def draw_descriptors(
     onset, offset = (int(v) for v in item.intervals[0])
     start = (onset + offset + 1 - length) // 2
     still = max(start - 2 * length, 0)
-    seen = register_clip(_until(item.frames(), start + length), options.size)
+    seen = register_clip(islice(item.frames(), start + length), options.size)
     for ax, kind in zip(axes, ("lbp", "hog", "higo"), strict=True):
         described = descriptor_options(kind, options)
         vectors = [describe(seen.clip[i : i + length], described) for i in (start, still)]

@@ -65,7 +65,7 @@ def spot_video(
     cv2.setNumThreads(1)
     seen = register_clip(_progress(source), where=video)
     try:
-        scores = frame_scores(seen.clip, name, source.fps)
+        scores = frame_scores(seen.clip, name, source.fps, broken=seen.broken)
     except DataError as error:
         raise DataError(
             error.what, where=video, todo="mecore spot --method flow-peaks needs the fewest"
@@ -110,7 +110,7 @@ def _summary(table: pd.DataFrame, seen: Registered, fps: float, title: str) -> s
     lines = [f"{len(seen.clip)} frames at {fps:g} per second, {title}"]
     for state, what in (("lost", "No face in"), ("found again", "Face lost and found again in")):
         if seen.states.get(state):
-            lines.append(f"{what} {seen.states[state]} frames; do not trust what is spotted there")
+            lines.append(f"{what} {seen.states[state]} frames; nothing is spotted near them")
     if table.empty:
         return "\n".join([*lines, "Nothing stands out of the scores."])
     return "\n".join([*lines, table.to_string(index=False)])

@@ -101,7 +101,13 @@ def method(name: str) -> LearningFree:
     return METHODS[name]
 
 
-def frame_scores(clip: Clip, name: str, fps: float, engine: Engine = "dis") -> Floats:
+def frame_scores(
+    clip: Clip,
+    name: str,
+    fps: float,
+    engine: Engine = "dis",
+    broken: NDArray[np.bool_] | None = None,
+) -> Floats:
     """Score every frame of a registered clip.
 
     Parameters
@@ -114,11 +120,13 @@ def frame_scores(clip: Clip, name: str, fps: float, engine: Engine = "dis") -> F
         Frames per second; k follows from it.
     engine : {"dis", "fast", "opencv"}
         Optical flow.
+    broken : array of bool, (T,), optional
+        Frames in which the face was lost or found again.
 
     Returns
     -------
     array, (T,), float64
-        NaN at the ends, where the score is not defined.
+        NaN at the ends, where the score is not defined, and up to 2k frames from a broken one.
 
     Raises
     ------
@@ -128,7 +136,12 @@ def frame_scores(clip: Clip, name: str, fps: float, engine: Engine = "dis") -> F
         Clip too short.
     """
     spotter = method(name)
-    return spotter.score(clip, flow_distance(fps, spotter.seconds), engine)
+    k = flow_distance(fps, spotter.seconds)
+    scores = spotter.score(clip, k, engine)
+    if broken is not None and broken.any():
+        near = np.convolve(broken, np.ones(4 * k + 1))[2 * k : len(scores) + 2 * k] > 0
+        scores = np.where(near, np.nan, scores)
+    return scores
 
 
 def spot(scores: Floats, name: str, fps: float, p: float | None = None,

@@ -143,3 +143,10 @@ def test_other_readings_of_the_paper_give_faces_too(options):
     seen = register_clip(frames, 64, **options)
     assert seen.clip.shape == (2, 64, 64)
     assert seen.clip.std() > 20
+
+
+def test_frames_that_do_not_go_on_from_the_one_before_are_marked():
+    image, nothing = face(), np.full((200, 200, 3), 60, np.uint8)
+    seen = register_clip([image, image, nothing, moved(image, 6, 3), moved(image, 6, 3)])
+    assert seen.broken.tolist() == [False, False, True, True, False]
+    assert seen.states == {"found": 1, "tracked": 2, "lost": 1, "found again": 1}

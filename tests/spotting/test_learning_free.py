@@ -145,3 +145,11 @@ def test_a_floor_drops_what_is_too_small():
     scores[20], scores[40] = 0.5, 0.2
     assert spot(scores, "flow-peaks", 30.0, 0.1).apexes.tolist() == [20, 40]
     assert spot(scores, "flow-peaks", 30.0, 0.1, 0.3).apexes.tolist() == [20]
+
+
+def test_nothing_is_spotted_near_frames_in_which_the_face_was_lost():
+    clip, broken = faces(n=70, apex=34, shift=4.0), np.zeros(70, bool)
+    broken[30] = True
+    scores = frame_scores(clip, "flow-peaks", 30.0, "dis", broken)
+    assert np.isnan(scores[18:43]).all()
+    assert np.isfinite(scores[43:64]).all()
