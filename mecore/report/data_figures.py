@@ -29,7 +29,7 @@ def manifest_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
     """Facts of each database as its manifest states them."""
     rows = [
         {"database": m.name, "id": m.id, "edition": m.edition, "synthetic": m.synthetic,
-         "fps": m.fps, "videos": m.length, "subjects": m.expected.subjects,
+         "fps": m.fps or None, "videos": m.length, "subjects": m.expected.subjects,
          "samples": m.expected.samples, "licence": m.licence.name, "confidence": m.confidence}
         for m in manifests
     ]  # fmt: skip
