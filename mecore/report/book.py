@@ -58,7 +58,7 @@ def build_book(scale: str = "full", workers: int = 1) -> Path:
             {"dataset": dataset} if dataset else {}
         )
         run_chapter(chapter, parameters, folder / "chapters" / f"{page}.ipynb", fresh=False)
-    _place_mathjax(folder / "_static" / "mathjax" / "tex-svg.js")
+    _place_mathjax(folder / "static" / "mathjax" / "tex-svg.js")
     render(folder)
     return folder / "_build" / "html" / "index.html"
 

@@ -120,6 +120,17 @@ def distance_ablation(
     return _with_printed(pick(scores, HEADLINE).T, published, "6")
 
 
+def chosen(oracle: MeanOptions) -> pd.DataFrame:
+    """What the oracle chose, in one row."""
+    names = {
+        "smoothing": "smoothing",
+        "width": "smoothing_width",
+        "voting frames": "vote",
+        "p": "p",
+    }
+    return pd.DataFrame({k: [_word(getattr(oracle, v))] for k, v in names.items()})
+
+
 def choices() -> pd.DataFrame:
     """Paper, released code and this study, option by option."""
     rows = [
@@ -203,7 +214,7 @@ def cost(study: MeanStudy) -> pd.DataFrame:
 
 
 def _flow_seconds(study: MeanStudy, n_pairs: int = 30) -> float:
-    """Seconds per pair of the first video, warm."""
+    """Seconds per pair of the first video, warm, on one core."""
     item, options = study.task.items[0], study.task.options
     crops, _ = face_crops(item.frames(), options)
     k = flow_distance(item.fps, options.k_seconds)

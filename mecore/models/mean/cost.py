@@ -13,6 +13,7 @@ def count_flops(model: keras.Model) -> int:
     A multiplication and an addition count as two, as in TensorFlow's profiler, which does the
     counting.
     """
+    tf.get_logger().setLevel("ERROR")  # in a notebook, the profiler's own deprecations are printed
     inputs = [tf.TensorSpec((1, *x.shape[1:]), tf.float32) for x in model.inputs]
     function = tf.function(lambda *x: model(list(x), training=False)).get_concrete_function(*inputs)
     options = option_builder.ProfileOptionBuilder(
