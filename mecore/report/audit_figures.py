@@ -121,7 +121,7 @@ def _mark_published(ax: Axes, models: list[str], published: pd.DataFrame) -> Non
         if model in models:
             ax.plot(
                 printed[row],
-                models.index(model),
+                models.index(model) + 0.22,
                 "D",
                 color=COLOURS["red"],
                 ms=7,

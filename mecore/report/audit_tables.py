@@ -39,7 +39,9 @@ def models(n_classes: int, epochs: int = 0) -> pd.DataFrame:
         rows[name] = {"parameters": size, "honest step": last,
                       "steps the oracle may choose from": "every epoch"}  # fmt: skip
     for name, classifier in CLASSIFIERS.items():
-        settings = [f"{k} = {', '.join(map(str, v))}" for k, v in classifier.grid.items()]
+        settings = [
+            f"{k.split('__')[-1]} = {', '.join(map(str, v))}" for k, v in classifier.grid.items()
+        ]
         choice = any(len(values) > 1 for values in classifier.grid.values())
         how = "cross-validation by subject in training" if choice else "nothing to choose"
         rows[name] = {"parameters": None, "honest step": how,
