@@ -21,6 +21,7 @@ import pandas as pd
 import psutil
 
 from benchmarks.common import Result
+from mecore import runtime
 from mecore.data.external import file_set
 from mecore.data.frames import VideoFile, stream_video, video_file
 from mecore.data.phantom import LONG, write_phantom
@@ -28,7 +29,6 @@ from mecore.descriptors.flow import flow_stream
 from mecore.errors import ExternalFileError
 from mecore.evaluation.analyze import BATCH, face_boxes, score_video, spot
 from mecore.evaluation.mean_features import CROP, crop_landmarks, flow_inputs
-from mecore import runtime
 from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions, preset

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common import Result
+from mecore import runtime
 from mecore.data.database import Database
 from mecore.data.datasets import open_dataset
 from mecore.descriptors.flow import Engine, optical_flow
 from mecore.errors import ExternalFileError
 from mecore.evaluation.mean_features import face_crops, flow_inputs, list_videos
 from mecore.evaluation.mean_study import chapter_options, run_mean
-from mecore import runtime
 from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.options import preset
 from mecore.models.mean.weights import published_networks

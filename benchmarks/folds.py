@@ -23,13 +23,13 @@ import keras
 import numpy as np
 import pandas as pd
 
+from mecore import runtime
 from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.evaluation.executors import processes
 from mecore.evaluation.flow_study import TOGETHER
 from mecore.evaluation.flow_tasks import NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
-from mecore import runtime
 from mecore.models.flow.networks import NETWORKS, build, first_weights
 from mecore.models.flow.stacked import Stack, Training, train
 

@@ -32,10 +32,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mecore import runtime
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_task import RoiTask
-from mecore import runtime
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import sequence_network
 from mecore.models.roi.options import RoiOptions, preset

@@ -11,8 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mecore.models.seeds import seed_of as seed_of
-
 # In a notebook its warnings go to the page.
 tf.get_logger().setLevel("ERROR")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.errors import DataError
 from mecore import runtime
+from mecore.errors import DataError
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions
 from mecore.models.dense_lstm.training import Scorer, Windows, cut, train

@@ -24,6 +24,7 @@ from mecore.evaluation.store import FoldResult
 from mecore.evaluation.videos import Expression, VideoItem
 from mecore.models.dense_lstm.options import DESCRIPTORS, TARGETS, DenseOptions
 from mecore.models.dense_lstm.projection import fit_projection
+from mecore.seeds import seed_of
 from mecore.spotting.apex_labels import apex_or_middle, apex_scores, overlap_scores
 
 # Every n-th position of a training video is enough to find principal components.
@@ -56,8 +57,8 @@ class DenseTask:
     def __call__(self, plan: FoldPlan) -> FoldResult:
         """Train and test on one fold; tables ``scores`` and ``history`` go with it."""
         # Keras is imported where it trains: workers that compute features do without it.
-        from mecore.evaluation import dense_lstm_fit
         from mecore import runtime
+        from mecore.evaluation import dense_lstm_fit
 
         runtime.configure()
         start = time.perf_counter()
@@ -68,7 +69,7 @@ class DenseTask:
             loaded = self._features(plan, descriptor, length)
             for target in self.targets:
                 name = f"{descriptor}-{target}"
-                seed = runtime.seed_of(plan.seed, f"{plan.name}-{name}")
+                seed = seed_of(plan.seed, f"{plan.name}-{name}")
                 train = self._trained(plan, loaded, target, length, np.random.default_rng(seed))
                 watched = {k: v for k, v in loaded.items() if v[0].subject not in plan.train}
                 fitted = dense_lstm_fit.fit(train, watched, self.options, seed)

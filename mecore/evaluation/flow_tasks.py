@@ -27,7 +27,7 @@ from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.store import FoldResult
 from mecore.models.flow.networks import NETWORKS, first_weights
-from mecore.models.seeds import seed_of
+from mecore.seeds import seed_of
 
 Grid = Mapping[str, Sequence[Any]]
 

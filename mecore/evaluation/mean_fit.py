@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mecore import runtime
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.mean_features import VideoFeatures
 from mecore.evaluation.mean_task import Loaded, MeanTask, timed
-from mecore import runtime
 from mecore.models.mean import training
 from mecore.models.mean.network import Mean, build_mean
+from mecore.seeds import seed_of
 
 Floats = NDArray[np.float32]
 
@@ -71,7 +72,7 @@ def fit(
         The training subjects have no frame or no sample to train on.
     """
     permuted = plan.labels == "permuted"
-    seed = runtime.seed_of(plan.seed, plan.name)
+    seed = seed_of(plan.seed, plan.name)
     rng = runtime.start(plan.seed if task.options.same_start else seed)
     network = build_mean(len(task.classes), task.options)
     rng = np.random.default_rng(seed)

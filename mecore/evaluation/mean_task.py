@@ -55,8 +55,8 @@ class MeanTask:
     def __call__(self, plan: FoldPlan) -> FoldResult:
         """Train and test on one fold; tables ``frames``, ``history`` and ``weights`` go with it."""
         # Keras is imported where it trains: workers that compute flow do without it.
-        from mecore.evaluation import mean_fit
         from mecore import runtime
+        from mecore.evaluation import mean_fit
 
         runtime.configure()
         seconds: dict[str, float] = {}

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mecore import runtime
 from mecore.evaluation.folds import FoldPlan, Labels
 from mecore.evaluation.mean_task import timed
 from mecore.evaluation.roi_task import RoiTask, everyone_name
 from mecore.evaluation.store import FoldResult, RunStore
-from mecore import runtime
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import FEATURES
 from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad
 from mecore.models.roi.stacked import StackedCnns
+from mecore.seeds import seed_of
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -31,7 +32,7 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
     The test subjects are watched, for learning curves, and nothing else.
     """
     seconds: dict[str, float] = {}
-    rng = runtime.start(runtime.seed_of(plan.seed, plan.name))
+    rng = runtime.start(seed_of(plan.seed, plan.name))
     train, test = task.clips_of(plan.train), task.clips_of(plan.test)
     tables: dict[str, pd.DataFrame] = {}
     if task.options.cnn_subjects == "everyone":
@@ -46,7 +47,7 @@ def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
 
 def fit_everyone(task: RoiTask, labels: Labels, seed: int) -> FoldResult:
     """Train the CNNs on all subjects; rows are features: clip, and R·20 values per frame."""
-    rng = runtime.start(runtime.seed_of(seed, everyone_name(labels)))
+    rng = runtime.start(seed_of(seed, everyone_name(labels)))
     cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
     clips = [c.patches(task.options) for c in task.clips]
     seconds: dict[str, float] = {}

@@ -71,16 +71,16 @@ class RoiTask:
         ``variants`` and ``weights`` go with the rows.
         """
         # Keras is imported where it trains: workers that cut patches do without it.
-        from mecore.evaluation import roi_fit
         from mecore import runtime
+        from mecore.evaluation import roi_fit
 
         runtime.configure()
         return roi_fit.run_fold(self, plan)
 
     def fit_everyone(self, labels: Labels, seed: int) -> FoldResult:
         """Train the CNNs on everybody; rows are the features of all clips, for `everyone_name`."""
-        from mecore.evaluation import roi_fit
         from mecore import runtime
+        from mecore.evaluation import roi_fit
 
         runtime.configure()
         return roi_fit.fit_everyone(self, labels, seed)

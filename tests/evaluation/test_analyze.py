@@ -2,11 +2,11 @@ import numpy as np
 import psutil
 import pytest
 
+from mecore import runtime
 from mecore.data.phantom import SHORT, portrait
 from mecore.errors import FaceError
 from mecore.evaluation.analyze import face_boxes, half_length, one_ahead, score_video, spot
 from mecore.evaluation.mean_features import list_videos, video_features
-from mecore import runtime
 from mecore.models.mean.network import build_mean
 from mecore.models.mean.options import preset
 from mecore.models.mean.training import predict

@@ -17,7 +17,7 @@ from mecore.evaluation.executors import InProcess, cluster
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.runner import run_folds
 from mecore.evaluation.store import FoldResult, open_run
-from mecore.models.seeds import seed_of
+from mecore.seeds import seed_of
 
 # Where workers find the package and the task below.
 WHERE = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]

@@ -13,7 +13,7 @@ from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import FoldResult, open_run
-from mecore.runtime import seed_of
+from mecore.seeds import seed_of
 
 
 @given(st.lists(st.text("abc123", min_size=1, max_size=4), min_size=1, max_size=30))

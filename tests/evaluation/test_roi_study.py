@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mecore import runtime
 from mecore.errors import DataError, MecoreError
 from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
@@ -16,7 +17,6 @@ from mecore.evaluation.roi_clips import list_clips, prepare_patches
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_study import run_clips, run_roi
 from mecore.evaluation.roi_task import RoiTask
-from mecore import runtime
 from mecore.models.roi.options import preset
 from mecore.preprocessing.regions import SIX, patch_size
 from tests.conftest import write_frames

@@ -3,9 +3,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from mecore import runtime
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.dense_lstm_fit import fit, score_positions, training_windows
-from mecore import runtime
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions, option_table, reading
 from mecore.models.dense_lstm.projection import fit_projection

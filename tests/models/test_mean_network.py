@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mecore.errors import ExternalFileError
 from mecore import runtime
+from mecore.errors import ExternalFileError
 from mecore.models.gradcam import grad_cam
 from mecore.models.mean import training
 from mecore.models.mean.cost import count_flops

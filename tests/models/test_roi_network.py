@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mecore.errors import OptionError
 from mecore import runtime
+from mecore.errors import OptionError
 from mecore.models.roi.cnn_training import RegionCnns, evenly
 from mecore.models.roi.losses import binary_focal_loss, class_weights, focal_loss
 from mecore.models.roi.network import region_cnn, sequence_network, split_cnn
