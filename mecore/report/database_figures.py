@@ -24,13 +24,12 @@ def facts_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
     """Facts of each database as its manifest states them."""
     return pd.DataFrame([
         {
-            "database": m.name, "id": m.id, "fps": m.fps,
-            "pixels": "×".join(map(str, m.resolution)) if m.resolution else None,
-            "videos are": m.length, "subjects": m.expected.subjects, "videos": m.expected.videos,
+            "database": m.name, "id": m.id, "videos are": m.length,
+            "fps": None if m.layout.kind == "features" else m.fps, "subjects": m.expected.subjects, "videos": m.expected.videos,
             "samples": m.expected.samples, "confidence": m.confidence,
         }
         for m in manifests
-    ]).astype({"subjects": "Int64", "videos": "Int64", "samples": "Int64"})  # fmt: skip
+    ]).astype({"fps": "Int64", "subjects": "Int64", "videos": "Int64", "samples": "Int64"})  # fmt: skip
 
 
 def request_table(manifests: Sequence[Manifest]) -> pd.DataFrame:

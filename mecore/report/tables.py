@@ -64,7 +64,9 @@ def statistics(database: Database) -> pd.DataFrame:
     facts: dict[str, object] = {
         "subjects": videos.subject.nunique(),
         "videos": len(videos),
-        "videos without expression": int((~_key(videos).isin(_key(samples))).sum()),
+        "videos without micro-expression": int(
+            (~_key(videos).isin(_key(samples[samples.kind == "micro"]))).sum()
+        ),
         "frames": int(videos.n_frames.sum()),
         "frames per second": float(database.manifest.fps),
         "micro-expressions": int((samples.kind == "micro").sum()),
