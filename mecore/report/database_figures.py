@@ -22,14 +22,16 @@ CLASSES = {"negative": "orange", "positive": "blue", "surprise": "green", "in no
 
 def facts_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
     """Facts of each database as its manifest states them."""
+    counts = dict.fromkeys(("fps", "subjects", "videos", "samples"), "Int64")
     return pd.DataFrame([
         {
             "database": m.name, "id": m.id, "videos are": m.length,
-            "fps": None if m.layout.kind == "features" else m.fps, "subjects": m.expected.subjects, "videos": m.expected.videos,
+            "fps": None if m.layout.kind == "features" else m.fps,
+            "subjects": m.expected.subjects, "videos": m.expected.videos,
             "samples": m.expected.samples, "confidence": m.confidence,
         }
         for m in manifests
-    ]).astype({"fps": "Int64", "subjects": "Int64", "videos": "Int64", "samples": "Int64"})  # fmt: skip
+    ]).astype(counts)  # fmt: skip
 
 
 def request_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
