@@ -1,0 +1,36 @@
+"""Cost against the number of subjects: one fold of MEAN, trained on more and more people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+
+from benchmarks.common import Result
+from mecore.data.datasets import open_dataset
+from mecore.evaluation.executors import processes
+from mecore.evaluation.folds import FoldPlan
+from mecore.evaluation.mean_features import list_videos, prepare_features
+from mecore.evaluation.mean_task import MeanTask
+from mecore.models.mean.options import preset
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Seconds of the parts of a fold, with 1 to 7 training subjects."""
+    database = open_dataset("phantom-short", scale="small" if quick else "full")
+    options = replace(preset(), spot_epochs=2, recog_epochs=10)
+    items = list_videos(database, options)
+    task = MeanTask(tuple(items), tuple(database.manifest.classes), options, short=True)
+    subjects = sorted({i.subject for i in items})
+    rows = {}
+    with processes(1) as executor:
+        prepare_features(items, options, executor)
+        for n in [n for n in (1, 2, 4, 7) if n < len(subjects)]:
+            plan = FoldPlan(f"{n}", tuple(subjects[1 : n + 1]), (subjects[0],))
+            executor.submit(task, plan).result()  # warm
+            seconds = executor.submit(task, plan).result().seconds
+            rows[n] = {part: 1e3 * seconds[part] for part in ("spotting", "recognition")}
+    table = pd.DataFrame(rows).T.rename_axis("training subjects")
+    yield Result("subjects", "One fold of MEAN on phantom-short, 2 epochs of spotting and 10 of "
+                 "recognition: milliseconds", table, curve=True)  # fmt: skip
