@@ -19,7 +19,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 
-from benchmarks import analyze, common, engines, flow, phantom
+from benchmarks import (
+    analyze,
+    check,
+    common,
+    dense_windows,
+    engines,
+    flow,
+    folds,
+    phantom,
+    roi,
+    svm_grid,
+)
 from mecore.data.places import shared_folder
 
 BENCHMARKS = {
@@ -27,6 +38,11 @@ BENCHMARKS = {
     "flow": flow.measure,
     "engines": engines.measure,
     "analyze": analyze.measure,
+    "check": check.measure,
+    "dense_windows": dense_windows.measure,
+    "svm_grid": svm_grid.measure,
+    "roi": roi.measure,
+    "folds": folds.measure,
 }
 
 

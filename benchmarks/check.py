@@ -1,22 +1,19 @@
 """What it costs to check a copy of a database, against decoding all of it.
 
-    python -m benchmarks.check [--clips 250] [--frames 70] [--workers 2]
-
-writes a copy in the manner of CASME II to a temporary folder: one rendered face, in every image.
+The copy is in the manner of CASME II: one rendered face, in every image.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 import xlsxwriter
 
+from benchmarks.common import Result, beside_aims, in_turn
 from mecore.data.annotations import read_annotations
 from mecore.data.check import check_database
 from mecore.data.manifest import load_manifest
@@ -24,9 +21,34 @@ from mecore.data.phantom import SHORT, portrait
 
 COLUMNS = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units",
            "Estimated Emotion"]  # fmt: skip
+FRAMES, WORKERS = 70, 2
 
 
-def write_copy(root: Path, clips: int, frames: int) -> None:
+def measure(quick: bool) -> Iterator[Result]:
+    """Write a copy, read its table, check it without and with decoding."""
+    clips = 60 if quick else 250
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        write_copy(root, clips)
+        look = partial(check_database, load_manifest("casme2"), root, workers=WORKERS)
+        works = {
+            "table": lambda: read_annotations(load_manifest("casme2"), root),
+            "check": look,
+            "deep": partial(look, deep=True),
+        }
+        ms = in_turn(works, 3)
+    seconds = ms.median() / 1000
+    rows = [
+        ("manifest and table, s", seconds.table, "≤ 0.5"),
+        ("check, s", seconds.check, "≤ 10"),
+        ("check --deep, which decodes every image, s", seconds.deep, ""),
+        ("check --deep / check", (ms.deep / ms.check).median(), ""),
+    ]
+    yield Result("check", f"Checking {clips} clips of {FRAMES} images of 640×480, {WORKERS} "
+                 "workers, files in the system's cache", beside_aims(rows))  # fmt: skip
+
+
+def write_copy(root: Path, clips: int) -> None:
     """Write a copy with images of 640×480."""
     face = cv2.resize(portrait(SHORT.seed, 3)[..., ::-1], (640, 480))
     image = cv2.imencode(".jpg", face)[1].tobytes()
@@ -35,44 +57,8 @@ def write_copy(root: Path, clips: int, frames: int) -> None:
         sheet.write_row(0, 0, COLUMNS)
         for number in range(clips):
             subject, clip = f"{number % 26 + 1:02d}", f"EP{number:03d}"
-            sheet.write_row(number + 1, 0, [subject, clip, 5, 30, frames, "4", "disgust"])
+            sheet.write_row(number + 1, 0, [subject, clip, 5, 30, FRAMES, "4", "disgust"])
             folder = root / "CASME2-RAW" / f"sub{subject}" / clip
             folder.mkdir(parents=True)
-            for frame in range(1, frames + 1):
+            for frame in range(1, FRAMES + 1):
                 (folder / f"img{frame}.jpg").write_bytes(image)
-
-
-def seconds(work: Callable[[], object], turns: int = 3) -> float:
-    """Median wall time of some turns."""
-    times = []
-    for _ in range(turns):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def main() -> None:
-    """Write, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=250)
-    parser.add_argument("--frames", type=int, default=70)
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    manifest = load_manifest("casme2")
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        write_copy(root, options.clips, options.frames)
-        table = seconds(lambda: read_annotations(load_manifest("casme2"), root))
-        quick = seconds(lambda: check_database(manifest, root, workers=options.workers))
-        deep = seconds(
-            lambda: check_database(manifest, root, deep=True, workers=options.workers), turns=1
-        )
-    print(f"{options.clips} clips of {options.frames} frames, {options.workers} workers")
-    print(f"manifest and table {table:.2f} s, check {quick:.2f} s, check --deep {deep:.2f} s")
-    print(f"decoding costs {deep / quick:.0f} times as much as looking")
-
-
-if __name__ == "__main__":
-    main()

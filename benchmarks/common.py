@@ -1,12 +1,15 @@
-"""What all benchmarks share: how a table is printed and kept, and on which machine it was made."""
+"""What all benchmarks share: timing and memory, tables printed and kept, and the machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import resource
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import keras
@@ -18,6 +21,7 @@ import skimage
 import tensorflow as tf
 
 from mecore.data.files import write_whole
+from mecore.evaluation.executors import processes
 from mecore.report.style import COLOURS, styled
 
 MACHINES = "machine.csv"
@@ -42,6 +46,49 @@ class Result(NamedTuple):
     title: str
     table: pd.DataFrame
     curve: bool = False
+
+
+def in_turn(works: Mapping[str, Callable[[], object]], rounds: int) -> pd.DataFrame:
+    """Milliseconds on the clock of several works, which take turns: one row per round."""
+    for work in works.values():
+        work()  # compiled, and in the caches
+    return pd.DataFrame([{k: timed(work)[1] for k, work in works.items()} for _ in range(rounds)])
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """Result and milliseconds on the clock of one call."""
+    start = time.perf_counter()
+    result = work()
+    return result, 1e3 * (time.perf_counter() - start)
+
+
+def clock() -> Callable[[], float]:
+    """Clock of the processor, which others hardly lengthen; on the wall where a GPU computes."""
+    return time.perf_counter if tf.config.list_physical_devices("GPU") else time.process_time
+
+
+def memory_of(work: Callable[..., object], *given: object) -> tuple[float, float]:
+    """Peak memory in MB, before some work and after it, of a process of its own."""
+    with processes(1) as pool:
+        return pool.submit(_peaks, work, *given).result()
+
+
+def _peaks(work: Callable[..., object], *given: object) -> tuple[float, float]:
+    before = _peak()
+    work(*given)
+    return before, _peak()
+
+
+def _peak() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():  # where `ru_maxrss` of a new process begins with that of its parent
+        return int(re.findall(r"VmHWM:\s*(\d+)", status.read_text())[0]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def beside_aims(rows: list[tuple[str, object, str]]) -> pd.DataFrame:
+    """Table of what was measured, and what was aimed at."""
+    return pd.DataFrame(rows, columns=["what", "measured", "aim"]).set_index("what")
 
 
 def show(result: Result) -> None:
@@ -71,7 +118,9 @@ def keep(result: Result, folder: Path) -> None:
 
 def _cell(value: object) -> str:
     if isinstance(value, (float, np.floating)):
-        return f"{value:.4g}" if np.isfinite(value) else "–"
+        if not np.isfinite(value):
+            return "–"
+        return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
     return str(value)
 
 

@@ -1,28 +1,21 @@
 """Many folds at once against one `fit` after another.
 
-    python -m benchmarks.folds [--network NAME] [--full] [--workers 2]
-
 Both routes train the same network on the same number of samples (442 of 68 subjects, noise), one
-thread each, and ask about the left-out subject after every epoch. They take turns; medians. From
-the seconds of an epoch follow those of 68 folds × 200 epochs. ``--full`` really runs these, in
-worker processes, as a chapter does.
+thread each, and ask about the left-out subject after every epoch. They take turns; medians of the
+processor's time, since `fit` passes work between threads and would lose more on a busy machine.
+From the seconds of an epoch follow those of all folds and epochs, and STSTNet is really run that
+long, in worker processes, as a chapter does.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import time
-from collections.abc import Callable
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import pandas as pd
 
+from benchmarks.common import Result, beside_aims, clock, timed
 from mecore import runtime
 from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
@@ -33,7 +26,26 @@ from mecore.evaluation.folds import leave_one_subject_out
 from mecore.models.flow.networks import NETWORKS, build, first_weights
 from mecore.models.flow.stacked import Stack, Training, train
 
-SUBJECTS, SAMPLES, EPOCHS, BATCH = 68, 442, 200, 64
+SUBJECTS, SAMPLES, EPOCHS, BATCH, WORKERS = 68, 442, 200, 64, 2
+WHOLE = "STSTNet"
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Every network by either route; one of them to the end."""
+    runtime.configure()
+    keras.utils.set_random_seed(0)
+    data, rounds = noise(), 2 if quick else 5
+    rows = {name: compare(name, data, rounds) for name in ([WHOLE] if quick else NETWORKS)}
+    table = pd.DataFrame(rows).T.rename_axis("network")
+    yield Result("folds_routes", f"Seconds of one core for {SUBJECTS} folds × {EPOCHS} epochs, "
+                 f"from single epochs: {TOGETHER} folds at once, and `fit` after `fit`",
+                 table)  # fmt: skip
+    epochs = EPOCHS // 20 if quick else EPOCHS
+    yield Result("folds_whole", "Many folds at once, against what was aimed at", beside_aims([
+        (f"{WHOLE}, {SUBJECTS} folds × {epochs} epochs, {WORKERS} workers, start-up included, s",
+         whole(WHOLE, data, epochs), "" if quick else "≤ 240"),
+        (f"{WHOLE}, times faster than `fit` after `fit`", table.loc[WHOLE, "times faster"], "≥ 5"),
+    ]))  # fmt: skip
 
 
 def noise() -> FlowImages:
@@ -59,10 +71,11 @@ def stacked_route(name: str, data: FlowImages) -> Callable[[], float]:
     ]
 
     def run(epochs: int = 4) -> float:
-        ticks = [time.perf_counter()]
+        now = clock()
+        ticks = [now()]
         stack = Stack(NETWORKS[name], starts, range(TOGETHER))
         train(stack, data.images, labels, ~asked, asked, Training(epochs, BATCH), 0,
-              lambda: ticks.append(time.perf_counter()))  # fmt: skip
+              lambda: ticks.append(now()))  # fmt: skip
         # The first epoch also builds the graph, once for all epochs.
         return float(np.median(np.diff(ticks)[1:])) / TOGETHER
 
@@ -80,57 +93,26 @@ def fit_route(name: str, data: FlowImages) -> Callable[[], float]:
     model.fit(*train_set, BATCH, validation_data=watched, verbose=0)
 
     def run(epochs: int = 4) -> float:
-        start = time.perf_counter()
+        now = clock()
+        start = now()
         model.fit(*train_set, BATCH, epochs, validation_data=watched, verbose=0)
-        return (time.perf_counter() - start) / epochs
+        return (now() - start) / epochs
 
     return run
 
 
-def compare(name: str, data: FlowImages, rounds: int = 5) -> dict[str, object]:
-    """Seconds of 68 folds × 200 epochs on one core, by either route, and their ratio."""
-    routes = stacked_route(name, data), fit_route(name, data)
-    seconds = np.array([[route() for route in routes] for _ in range(rounds)])
-    at_once, one_by_one = np.median(seconds, axis=0) * SUBJECTS * EPOCHS
-    ratio = float(np.median(seconds[:, 1] / seconds[:, 0]))
-    return {"network": name, "at once, s": round(at_once), "fit by fit, s": round(one_by_one),
-            "times faster": round(ratio, 1)}  # fmt: skip
+def compare(name: str, data: FlowImages, rounds: int) -> dict[str, float]:
+    """Seconds of all folds and epochs on one core, by either route, and their ratio."""
+    routes = {"at once": stacked_route(name, data), "fit by fit": fit_route(name, data)}
+    seconds = pd.DataFrame([{k: route() for k, route in routes.items()} for _ in range(rounds)])
+    faster = (seconds["fit by fit"] / seconds["at once"]).median()
+    return dict(SUBJECTS * EPOCHS * seconds.median()) | {"times faster": faster}
 
 
-def full(name: str, data: FlowImages, workers: int) -> float:
-    """Wall-clock seconds of all folds and epochs in worker processes, start-up included."""
-    task, plans = (
-        NetworkTask(data, name, EPOCHS, BATCH),
-        leave_one_subject_out(data.samples.subject),
-    )
+def whole(name: str, data: FlowImages, epochs: int) -> float:
+    """Seconds on the clock of all folds in worker processes, start-up included."""
+    task = NetworkTask(data, name, epochs, BATCH)
+    plans = leave_one_subject_out(data.samples.subject)
     groups = [plans[i : i + TOGETHER] for i in range(0, len(plans), TOGETHER)]
-    start = time.perf_counter()
-    with processes(workers) as pool:
-        list(pool.map(task, groups))
-    return time.perf_counter() - start
-
-
-def main() -> None:
-    """Print the table, and with ``--full`` the time of a real run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--network", choices=NETWORKS, default="STSTNet")
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--workers", type=int, default=2)
-    given = parser.parse_args()
-    data = noise()
-    if given.full:
-        seconds = full(given.network, data, given.workers)
-        what = f"{given.network}, {SUBJECTS} folds × {EPOCHS} epochs, {given.workers} workers"
-        print(f"{what}: {seconds:.0f} s")
-        return
-    runtime.configure()
-    keras.utils.set_random_seed(0)
-    print(f"{platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}")
-    print(f"{SUBJECTS} folds × {EPOCHS} epochs on one core:")
-    print(pd.DataFrame([compare(given.network, data)]).to_string(index=False))
-
-
-if __name__ == "__main__":
-    main()
+    with processes(WORKERS) as pool:
+        return timed(lambda: list(pool.map(task, groups)))[1] / 1000

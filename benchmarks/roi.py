@@ -1,80 +1,120 @@
 """ROI CNN-LSTM measured: a fold, stacked against plain networks, and the memory of 442 clips.
 
-    python benchmarks/roi.py [--clips N] [--json FILE]
-
-prints, from one run with one thread:
-
-* processor seconds of one fold by part, as many clips as phantom-short has, and what they make of
-  the 442 clips and 68 subjects of MEGC2019 on two cores,
-* milliseconds per training step of the six CNNs, and of the six LSTMs: one graph with stacked
-  weights against plain Keras models in one graph (they take turns; medians), and their ratio,
-* peak memory of an epoch over N clips that are read from disk.
-
-Clips are noise (`mecore.evaluation.roi_noise`): cost does not depend on what is seen. Where
-TensorFlow finds a GPU, it is used, and seconds are those of the clock.
+Clips are noise (`mecore.evaluation.roi_noise`): cost does not depend on what is seen. Seconds of a
+fold are those of the processor; where TensorFlow finds a GPU, it is used, and they are those of the
+clock.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import resource
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+from benchmarks.common import Result, beside_aims, clock, in_turn, memory_of
 from mecore import runtime
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_task import RoiTask
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import sequence_network
-from mecore.models.roi.options import RoiOptions, preset
+from mecore.models.roi.options import preset
 from mecore.models.roi.stacked import StackedSequence
 from mecore.preprocessing.regions import SIX, Patches, patch_size
 
 Step = Callable[[], Any]
+FRAMES = 70
 
 
-def fold(options: RoiOptions) -> dict[str, float]:
-    """Seconds of one fold, and the estimate that follows."""
+def measure(quick: bool) -> Iterator[Result]:
+    """A fold and a data set that streams from disk; then single steps of training."""
+    runtime.configure()
+    n = 60 if quick else 442
+    seconds, parts = fold()
+    before, peak = memory_of(epoch, n)
+    # Cost grows with the clips that are trained on: 7 of 8 subjects here, 67 of 68 there.
+    composite = 68 * seconds * (442 * 67 / 68) / (96 * 7 / 8) / 2 / 3600
+    yield Result("roi_cost", "ROI CNN-LSTM, default options, clips of noise", beside_aims([
+        ("one fold, 96 clips, s of a core", seconds, ""),
+        ("of which CNNs, s on the clock", parts["cnn"], ""),
+        ("of which LSTMs, s on the clock", parts["lstm"], ""),
+        ("8 folds of 96 clips, estimate for two cores, minutes", 8 * seconds / 2 / 60, "≤ 8"),
+        ("68 folds of 442 clips, estimate for two cores, hours", composite, ""),
+        (f"memory, epoch over {n} clips on disk: peak, MB", peak, "≤ 3,000"),
+        ("of which before the first clip, MB", before, ""),
+    ]))  # fmt: skip
+    yield Result("roi_steps", "Milliseconds of a training step: six networks stacked in one graph, "
+                 "and six plain Keras models in one graph", steps(3 if quick else 15))  # fmt: skip
+
+
+def fold() -> tuple[float, dict[str, float]]:
+    """Seconds of one fold with as many clips as phantom-short has, and of its parts."""
     clips = tuple(noise_clips())
-    task = RoiTask(clips, tuple(SHARES), options, Path())
+    task = RoiTask(clips, tuple(SHARES), preset(), Path())
     plans = leave_one_subject_out(c.subject for c in clips)
     task(plans[0])  # warm
-    clock = time.perf_counter if tf.config.list_physical_devices("GPU") else time.process_time
-    start = clock()
-    wall = task(plans[1]).seconds
-    total = clock() - start
-    grown = (442 * 67 / 68) / (len(clips) * 7 / 8)
-    return {
-        "seconds of a fold, 96 clips": total,
-        "of which CNNs (clock)": wall["cnn"],
-        "of which LSTMs (clock)": wall["lstm"],
-        "hours of 68 folds, 442 clips, 2 cores": 68 * total * grown / 2 / 3600,
-    }
+    now = clock()
+    start = now()
+    parts = task(plans[1]).seconds
+    return now() - start, parts
 
 
-def _in_turn(steps: dict[str, Step], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each step; they take turns."""
-    for step in steps.values():
-        step()
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            times[name].append(1000 * (time.perf_counter() - start))
-    return {name: float(np.median(t)) for name, t in times.items()}
+def epoch(n: int) -> None:
+    """Train the CNNs for an epoch on n clips on disk."""
+    runtime.configure()
+    options = preset(cnn_epochs=1)
+    pixels = sum(h * w for h, w in (patch_size(name, options.patch_scale) for name in SIX))
+    with tempfile.TemporaryDirectory() as folder:
+        clips = []
+        for i in range(n):
+            path = Path(folder) / f"{i}.npy"
+            np.save(path, np.full((FRAMES, pixels, 3), i % 256, np.uint8))
+            clips.append(Patches(np.load(path, mmap_mode="r"), np.ones(pixels, np.uint8)))
+        labels = np.zeros((n, len(SIX)), np.int64)
+        RegionCnns(SIX, 4, options).train(clips, labels, np.random.default_rng(0))
+
+
+def steps(rounds: int) -> pd.DataFrame:
+    """Stacked against plain, CNNs and LSTMs."""
+    rows = {}
+    for name, (stacked, plain) in {"six CNNs": cnn_steps(), "six LSTMs": lstm_steps()}.items():
+        ms = in_turn({"stacked": stacked, "plain": plain}, rounds)
+        rows[name] = dict(ms.median()) | {"plain / stacked": (ms.plain / ms.stacked).median()}
+    return pd.DataFrame(rows).T.rename_axis("one step")
+
+
+def cnn_steps() -> tuple[Step, Step]:
+    """A step of the CNNs by either route, on a batch of patches."""
+    rng, options = np.random.default_rng(0), preset()
+    cnns = RegionCnns(SIX, 4, options)
+    shapes = [(options.cnn_batch, *size, int(options.channels)) for size in cnns.sizes]
+    patches = [tf.constant(rng.random(shape, np.float32)) for shape in shapes]
+    stacked, models = cnns.stacked, cnns.models
+    return (
+        _step(lambda: [stacked.outputs(stacked.features(patches, True))], stacked.variables),
+        _step(lambda: [m(p, training=True) for m, p in zip(models, patches, strict=True)],
+              [v for m in models for v in m.trainable_variables]),
+    )  # fmt: skip
+
+
+def lstm_steps() -> tuple[Step, Step]:
+    """A step of the LSTMs by either route, on a batch of sequences."""
+    rng, options = np.random.default_rng(0), preset()
+    model = sequence_network(len(SIX), 3, options)
+    sequence = StackedSequence(model, len(SIX))
+    x = rng.random((options.cnn_batch, options.steps, len(SIX), 20), np.float32)
+    mask = tf.ones(x.shape[:2], tf.bool)
+    plain = [*(tf.constant(x[:, :, r]) for r in range(len(SIX))), mask]
+    return (
+        _step(lambda: [sequence(x, mask, True)], sequence.variables),
+        _step(lambda: [model(plain, training=True)], model.trainable_variables),
+    )
 
 
 def _step(forward: Step, variables: list[Any]) -> Step:
@@ -89,76 +129,3 @@ def _step(forward: Step, variables: list[Any]) -> Step:
         optimizer.apply(tape.gradient(loss, variables), variables)
 
     return step
-
-
-def steps(options: RoiOptions, rounds: int = 15) -> dict[str, dict[str, float]]:
-    """Stacked against plain, CNNs and LSTMs."""
-    rng = np.random.default_rng(0)
-    n = options.cnn_batch
-    cnns = RegionCnns(SIX, 4, options)
-    patches = [
-        tf.constant(rng.random((n, *size, int(options.channels)), np.float32))
-        for size in cnns.sizes
-    ]
-    stacked, models = cnns.stacked, cnns.models
-    model = sequence_network(6, 3, options)
-    sequence = StackedSequence(model, 6)
-    x = rng.random((n, options.steps, 6, 20), np.float32)
-    mask = tf.ones((n, options.steps), tf.bool)
-    plain = [*(tf.constant(x[:, :, r]) for r in range(6)), mask]
-    pairs = {
-        "six CNNs": {
-            "stacked": _step(
-                lambda: [stacked.outputs(stacked.features(patches, True))], stacked.variables
-            ),
-            "plain": _step(
-                lambda: [m(p, training=True) for m, p in zip(models, patches, strict=True)],
-                [v for m in models for v in m.trainable_variables],
-            ),
-        },
-        "six LSTMs": {
-            "stacked": _step(lambda: [sequence(x, mask, True)], sequence.variables),
-            "plain": _step(lambda: [model(plain, training=True)], model.trainable_variables),
-        },
-    }
-    found = {name: _in_turn(pair, rounds) for name, pair in pairs.items()}
-    return {k: v | {"plain / stacked": v["plain"] / v["stacked"]} for k, v in found.items()}
-
-
-def memory(options: RoiOptions, n: int, frames: int = 70) -> dict[str, float]:
-    """Peak memory of an epoch over n clips on disk, in MiB."""
-    pixels = sum(h * w for h, w in (patch_size(name, options.patch_scale) for name in SIX))
-    with tempfile.TemporaryDirectory() as folder:
-        clips = []
-        for i in range(n):
-            path = Path(folder) / f"{i}.npy"
-            np.save(path, np.full((frames, pixels, 3), i % 256, np.uint8))
-            clips.append(Patches(np.load(path, mmap_mode="r"), np.ones(pixels, np.uint8)))
-        one = preset(patch_scale=options.patch_scale, cnn_epochs=1)
-        RegionCnns(SIX, 4, one).train(clips, np.zeros((n, 6), np.int64), np.random.default_rng(0))
-        on_disk = sum(c.frames.nbytes for c in clips) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"clips": float(n), "patches on disk, MiB": on_disk, "peak of the process, MiB": peak}
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=442, help="clips of the memory measurement")
-    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    arguments = parser.parse_args()
-    runtime.configure()
-    options = preset()
-    result = {
-        "fold": fold(options), **steps(options), "memory": memory(options, arguments.clips),
-    }  # fmt: skip
-    for title, numbers in result.items():
-        print(title)
-        for name, value in numbers.items():
-            print(f"  {name:<42}{value:10.2f}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

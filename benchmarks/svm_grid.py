@@ -1,47 +1,54 @@
-"""The grid of polynomial support vector machines measured, against scikit-learn's, in one run.
+"""The grid of polynomial support vector machines, against scikit-learn's, in one run on one core.
 
-    python benchmarks/svm_grid.py [--quick] [--settings N]
-
-prints, on one core, for 250 clips of 26 people in five classes, leaving one person out at a time:
-
-* seconds for all 6,400 settings of the thesis on 72 features like those of MDMO,
-* seconds for 640 settings on 11,328 features like those of LBP-TOP,
-* how many times as long `GridSearchCV` takes for the same folds and features: measured on N
-  settings drawn at random, between two runs of the grid, and scaled to 640,
-* whether every one of those predictions is the same,
-* milliseconds of LBP-TOP for a clip of 128×128×60, and seconds of it for scikit-image's functions.
+For 250 clips of 26 people in five classes, leaving one person out at a time: all settings of the
+thesis on 72 features like those of MDMO, and 640 on 11,328 features like those of LBP-TOP.
+`GridSearchCV` gets the same folds and features, with a few settings drawn at random, between two
+runs of the grid, and is scaled to 640. `SVC` on the features says whether predictions are the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from statistics import median
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import numba
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from skimage.feature import local_binary_pattern
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 from sklearn.svm import SVC
 
-from mecore.descriptors.top.histograms import describe
-from mecore.descriptors.top.options import TopOptions
+from benchmarks.common import Result, beside_aims, timed
 from mecore.models.svm.grid import COARSE, THESIS, PolynomialGrid, gram_matrix, predict_grid
 
-Floats = NDArray[np.float64]
+Data = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 CLIPS, PEOPLE, CLASSES = 250, 26, 5
 ONE = PolynomialGrid((2,), (1,), (0.5,), (1,))
 
 
-def clips(kind: str, seed: int = 0) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+def measure(quick: bool) -> Iterator[Result]:
+    """Both grids, and scikit-learn's search between two runs of ours."""
+    short, long, grid = clips("mdmo"), clips("lbp"), COARSE if quick else THESIS
+    leave_people_out(*short, ONE)  # compiled
+    all_settings = timed(partial(leave_people_out, *short, grid))[1] / 1000
+    chosen = np.random.default_rng(0).choice(len(COARSE), 2 if quick else 5, replace=False)
+    ours = partial(leave_people_out, *long, COARSE)
+    predicted, first = timed(ours)
+    theirs = [timed(partial(search, long, COARSE.settings[s]))[1] / 1000 for s in chosen]
+    grid_seconds = (first + timed(ours)[1]) / 2000
+    whole = median(theirs) * len(COARSE)
+    same = np.concatenate([agree(long, COARSE.settings[s], predicted[:, s]) for s in chosen])
+    yield Result("svm_grid", f"Grids of support vector machines, {CLIPS} clips, {PEOPLE} people "
+                 "left out in turn, one core", beside_aims([
+        (f"{len(grid):,} settings, 72 features, s", all_settings, "" if quick else "≤ 150"),
+        (f"{len(COARSE)} settings, 11,328 features, s", grid_seconds, "≤ 60"),
+        (f"GridSearchCV for these, from {len(chosen)} settings, s", whole, ""),
+        ("times faster than GridSearchCV", whole / grid_seconds, "≥ 50"),
+        ("predictions equal to those of SVC", f"{same.sum()} of {len(same)}", "all"),
+    ]))  # fmt: skip
+
+
+def clips(kind: str, seed: int = 0) -> Data:
     """Features with a weak signal of class and person, classes, and people."""
     rng = np.random.default_rng(seed)
     labels, people = rng.integers(CLASSES, size=CLIPS), np.arange(CLIPS) % PEOPLE
@@ -58,7 +65,10 @@ def clips(kind: str, seed: int = 0) -> tuple[Floats, NDArray[np.int64], NDArray[
 
 
 def leave_people_out(
-    features: Floats, labels: NDArray[np.int64], people: NDArray[np.int64], grid: PolynomialGrid
+    features: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    people: NDArray[np.int64],
+    grid: PolynomialGrid,
 ) -> NDArray[np.uint8]:
     """Predictions of every clip by every setting, without its person."""
     gram = gram_matrix(features)
@@ -69,91 +79,26 @@ def leave_people_out(
     return out
 
 
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Result and wall-clock seconds of a call."""
-    start = time.perf_counter()
-    result = function()
-    return result, time.perf_counter() - start
+def svc(setting: tuple[Any, ...]) -> SVC:
+    """The machine of a setting."""
+    degree, coef0, gamma, penalty = setting
+    return SVC(kernel="poly", degree=degree, coef0=coef0, gamma=gamma, C=penalty)
 
 
-def _search(
-    data: tuple[Floats, NDArray[np.int64], NDArray[np.int64]], setting: tuple[Any, ...]
-) -> None:
+def search(data: Data, setting: tuple[Any, ...]) -> None:
+    """Let scikit-learn search a grid of one setting."""
     features, labels, people = data
-    values = dict(zip(("degree", "coef0", "gamma", "C"), ([v] for v in setting), strict=True))
-    search = GridSearchCV(SVC(kernel="poly"), values, cv=LeaveOneGroupOut(), refit=False)
-    search.fit(features, labels, groups=people)
+    one = {"C": [setting[-1]]}
+    folds = LeaveOneGroupOut()
+    GridSearchCV(svc(setting), one, cv=folds, refit=False).fit(features, labels, groups=people)
 
 
-def _naive(
-    data: tuple[Floats, NDArray[np.int64], NDArray[np.int64]], setting: tuple[Any, ...], person: int
-) -> NDArray[Any]:
+def agree(data: Data, setting: tuple[Any, ...], predicted: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether `SVC` on the features says the same of each clip of every fifth person."""
     features, labels, people = data
-    degree, coef, gamma, penalty = setting
-    model = SVC(kernel="poly", degree=degree, coef0=coef, gamma=gamma, C=penalty)
-    train = people != person
-    return model.fit(features[train], labels[train]).predict(features[~train])
-
-
-def svm(settings: int, quick: bool) -> None:
-    """Measure both grids, and scikit-learn's search between two runs of ours."""
-    short, long = clips("mdmo"), clips("lbp")
-    predict_grid(gram_matrix(short[0]), short[1], np.arange(9, 200), np.arange(9), ONE)
-    grid = COARSE if quick else THESIS
-    _, seconds = timed(lambda: leave_people_out(*short, grid))
-    target = "" if quick else "; target 150 s"
-    print(f"{len(grid)} settings, 72 features: {seconds:.1f} s{target}", flush=True)
-    predicted, first = timed(lambda: leave_people_out(*long, COARSE))
-    rng = np.random.default_rng(0)
-    chosen = rng.choice(len(COARSE), settings, replace=False)
-    theirs = [timed(lambda s=s: _search(long, COARSE.settings[s]))[1] for s in chosen]  # type: ignore[misc]
-    _, second = timed(lambda: leave_people_out(*long, COARSE))
-    ours = median([first, second])
-    print(f"640 settings, 11,328 features: {first:.1f} s and {second:.1f} s; target 60 s")
-    whole = median(theirs) * len(COARSE)
-    print(
-        f"GridSearchCV: {median(theirs):.2f} s per setting (median of {settings}), {whole:.0f} s "
-        f"for 640: {whole / ours:.0f} times as long; target 50"
-    )
-    same = total = 0
-    for s in chosen:
-        for person in range(0, PEOPLE, 5):
-            test = long[2] == person
-            said = _naive(long, COARSE.settings[s], person)
-            same, total = same + int((said == predicted[test, s]).sum()), total + int(test.sum())
-    print(f"predictions equal to those of SVC(kernel='poly') on the features: {same} of {total}")
-
-
-def lbp_top() -> None:
-    """Measure LBP-TOP of a whole clip, in turns with scikit-image plane by plane."""
-    clip = np.random.default_rng(0).integers(0, 256, (60, 128, 128)).astype(np.uint8)
-    options = TopOptions(radii=(3, 3, 3), overlap=0.7)
-    describe(clip, options)
-
-    def planes() -> None:
-        for axis in range(3):
-            for image in np.moveaxis(clip, axis, 0):
-                local_binary_pattern(image, 8, 3, "nri_uniform")
-
-    turns = [(timed(lambda: describe(clip, options))[1], timed(planes)[1]) for _ in range(5)]
-    ours, theirs = (1000 * median(t) for t in zip(*turns, strict=True))
-    print(f"LBP-TOP of 128×128×60: {ours:.1f} ms; target 30 ms; scikit-image {theirs:.0f} ms")
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="640 settings on 72 features, too")
-    parser.add_argument("--settings", type=int, default=5, help="settings for scikit-learn")
-    options = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
-        f"{os.getloadavg()[0]:.1f}; numpy {np.__version__}, numba {numba.__version__}, "
-        f"scikit-learn {sklearn.__version__}"
-    )
-    lbp_top()
-    svm(options.settings, options.quick)
-
-
-if __name__ == "__main__":
-    main()
+    said = []
+    for person in range(0, PEOPLE, 5):
+        train = people != person
+        model = svc(setting).fit(features[train], labels[train])
+        said.append(model.predict(features[~train]) == predicted[~train])
+    return np.concatenate(said)
