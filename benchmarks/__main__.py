@@ -29,6 +29,8 @@ from benchmarks import (
     folds,
     phantom,
     roi,
+    spotters,
+    subjects,
     svm_grid,
 )
 from mecore.data.places import shared_folder
@@ -37,6 +39,8 @@ BENCHMARKS = {
     "phantom": phantom.measure,
     "flow": flow.measure,
     "engines": engines.measure,
+    "spotters": spotters.measure,
+    "subjects": subjects.measure,
     "analyze": analyze.measure,
     "check": check.measure,
     "dense_windows": dense_windows.measure,

@@ -133,7 +133,7 @@ def draw(result: Result) -> plt.Figure:
     ):
         ax.plot(result.table.index, values, marker=marker, color=colour, label=str(name))
     ax.set(
-        xscale="log", yscale="log", xlabel=result.table.index.name, ylabel="milliseconds per pair"
+        xscale="log", yscale="log", xlabel=result.table.index.name, ylabel="milliseconds"
     )
     ax.set_xticks(list(result.table.index), labels=[str(x) for x in result.table.index])
     ax.minorticks_off()
