@@ -49,7 +49,7 @@ def measure(quick: bool) -> Iterator[Result]:
                      ("scikit-image's codes of its planes, ms", whole["scikit-image"], ""),
                      (f"memory, video of {n:,} frames: peak, MB", peak, "≤ 1,000"),
                      (f"the same with {n // 10:,} frames, MB", short, ""),
-                     ("of which before the first frame, MB", before, ""),
+                     ("memory before the first frame, MB", before, ""),
                  ]))  # fmt: skip
 
 
