@@ -14,9 +14,10 @@ from mecore.metrics.plausibility import published_values
 from mecore.models.flow.networks import NETWORKS, weight_shapes
 
 
-def origin(data: FlowImages) -> str:
+def origin(data: FlowImages, scale: str = "full") -> str:
     """Name the data of a result; of the phantom it is always said that nobody is shown."""
-    name = data.manifest.name
+    quick = f", quick run of {data.samples.subject.nunique()} subjects"
+    name = data.manifest.name + (quick if scale == "small" else "")
     return f"{name}: rendered faces, no person" if data.manifest.synthetic else name
 
 
