@@ -132,9 +132,7 @@ def draw(result: Result) -> plt.Figure:
         result.table.items(), colours, "osD^v<>", strict=False
     ):
         ax.plot(result.table.index, values, marker=marker, color=colour, label=str(name))
-    ax.set(
-        xscale="log", yscale="log", xlabel=result.table.index.name, ylabel="milliseconds"
-    )
+    ax.set(xscale="log", yscale="log", xlabel=result.table.index.name, ylabel="milliseconds")
     ax.set_xticks(list(result.table.index), labels=[str(x) for x in result.table.index])
     ax.minorticks_off()
     ax.set_ylim(bottom=min(0.5, 0.7 * result.table.min(axis=None)))
