@@ -145,18 +145,18 @@ def machine() -> dict[str, object]:
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
     gpus = [d.name for d in tf.config.list_physical_devices("GPU")]
+    libraries = [f"{m.__name__} {m.__version__}" for m in (np, numba, cv2, skimage, keras, tf)]
     return {
         "processor": (names or [platform.processor()])[0], "cores": os.cpu_count(),
         "GPU": ", ".join(gpus) or "none", "load before": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        **{m.__name__: m.__version__ for m in (np, numba, cv2, skimage, keras, tf)},
+        "versions": ", ".join([f"python {platform.python_version()}", *libraries]),
     }  # fmt: skip
 
 
 def keep_machine(benchmark: str, about: dict[str, object], folder: Path) -> None:
-    """Write the column of a benchmark in the table of machines; columns of others stay."""
+    """Write the row of a benchmark in the table of machines; rows of others stay."""
     path = folder / MACHINES
     known = pd.read_csv(path, index_col=0, dtype=str) if path.is_file() else pd.DataFrame()
-    columns = known.to_dict() | {benchmark: {k: str(v) for k, v in about.items()}}
-    table = pd.DataFrame(columns).rename_axis("measured on")
+    rows = known.to_dict("index") | {benchmark: {k: str(v) for k, v in about.items()}}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("benchmark")
     write_whole(path, lambda aside: table.to_csv(aside))

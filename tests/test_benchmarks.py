@@ -30,7 +30,7 @@ def test_each_benchmark_keeps_the_machine_it_ran_on(tmp_path):
     common.keep_machine("analyze", {"processor": "b", "cores": 4}, tmp_path)
     common.keep_machine("flow", {"processor": "c", "cores": 8}, tmp_path)
     table = pd.read_csv(tmp_path / common.MACHINES, index_col=0, dtype=str)
-    assert table.to_dict() == {
+    assert table.to_dict("index") == {
         "flow": {"processor": "c", "cores": "8"}, "analyze": {"processor": "b", "cores": "4"}
     }  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_the_page_shows_only_what_was_measured_on_a_known_machine():
     assert shown
     assert [name for name in shown if not (BOOK / "measured" / name).is_file()] == []
     machines = pd.read_csv(BOOK / "measured" / common.MACHINES, index_col=0)
-    assert set(machines) == set(BENCHMARKS)
+    assert set(machines.index) == set(BENCHMARKS)
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(monkeypatch, capsys):
