@@ -284,7 +284,7 @@ def run_dense_lstm(
     with processes(workers) as executor:
         if not all(store.has_fold(p.name) for p in plans):
             prepare(partial(video_features, options=options), items, executor, progress=progress)
-            prepare(partial(clip_features, options=options), clips, executor, progress=progress)  # type: ignore[arg-type]
+            prepare(partial(clip_features, options=options), clips, executor, progress=progress)
         run_folds(task, plans, store, executor, progress=progress)
     return DenseStudy(task, tuple(plans), store)
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from mecore.data.files import digest, file_sha256, source_digest, write_whole
 from mecore.data.places import cache_home
-from mecore.errors import DataError, MecoreError
-from mecore.evaluation import handcrafted_clips, handcrafted_methods
+from mecore.errors import DataError
+from mecore.evaluation import handcrafted_clips, handcrafted_methods, videos
 from mecore.evaluation.handcrafted_clips import Clip, apex_frame, face_clip
 from mecore.evaluation.handcrafted_methods import DESCRIPTORS, METHODS, HandcraftedOptions, prepare
-from mecore.evaluation.progress import progress_bar
 
 Stored = dict[str, NDArray[Any]]
 # Values and clips that are multiplied at a time, so that memory does not grow with either.
@@ -66,23 +65,8 @@ def prepare_clips(
     DataError
         Some clips cannot be used: all of them are named, and the others are kept.
     """
-    clips = list(clips)
-    futures = [executor.submit(_prepare, clip, options) for clip in clips]
-    done = progress_bar((f.result() for f in futures), len(clips), "descriptors", progress)
-    problems = [p for p in done if p]
-    if problems:
-        raise DataError(
-            f"{len(problems)} of {len(clips)} clips cannot be used:\n  " + "\n  ".join(problems),
-            todo="exclude them in the manifest with a reason; the others are in the cache",
-        )
-
-
-def _prepare(clip: Clip, options: HandcraftedOptions) -> str | None:
-    try:
-        clip_features(clip, options)
-    except (MecoreError, ValueError) as error:
-        return f"{clip.name}: {error}"
-    return None
+    compute = partial(clip_features, options=options)
+    videos.prepare(compute, clips, executor, what="clips", progress=progress)
 
 
 def feature_folder(clips: Sequence[Clip], options: HandcraftedOptions) -> Path:

@@ -13,7 +13,8 @@ from mecore import runtime
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.mean_features import VideoFeatures
-from mecore.evaluation.mean_task import Loaded, MeanTask, timed
+from mecore.evaluation.mean_task import Loaded, MeanTask
+from mecore.evaluation.timing import timed
 from mecore.models.mean import training
 from mecore.models.mean.network import Mean, build_mean
 from mecore.seeds import seed_of

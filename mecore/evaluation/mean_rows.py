@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.evaluation.mean_features import VideoItem
+from mecore.evaluation.videos import VideoItem
 from mecore.models.mean.options import MeanOptions
 from mecore.spotting.intervals import peak_intervals, vote_emotions
 from mecore.spotting.peaks import find_peaks

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.evaluation.mean_features import VideoItem
 from mecore.evaluation.mean_rows import interval_rows
+from mecore.evaluation.videos import VideoItem
 from mecore.metrics import analysis, recognition, spotting
 from mecore.metrics.analysis import AnalysedVideo
 from mecore.models.mean.options import MeanOptions

@@ -6,11 +6,7 @@ and voting are derived from that (`mecore.evaluation.mean_rows`), without traini
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +14,11 @@ from numpy.typing import NDArray
 
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.mean_features import VideoFeatures, VideoItem, video_features
+from mecore.evaluation.mean_features import VideoFeatures, video_features
 from mecore.evaluation.mean_rows import frame_table, interval_rows
 from mecore.evaluation.store import FoldResult
+from mecore.evaluation.timing import timed
+from mecore.evaluation.videos import VideoItem
 from mecore.models.mean.options import MeanOptions
 from mecore.spotting.labels import k_prime, pseudo_labels
 from mecore.spotting.sampling import balance
@@ -63,7 +61,7 @@ class MeanTask:
         train, test = (self._load(subjects) for subjects in (plan.train, plan.test))
         half = self.half_length(plan)
         fitted = mean_fit.fit(self, plan, half, train, test, seconds)
-        with _timed(seconds, "inference"):
+        with timed(seconds, "inference"):
             frames = pd.concat([frame_table(item, *fitted.predict(f)) for item, f in test])
         frames["k_prime"] = half
         rows = interval_rows(frames, [i for i, _ in test], self.classes, self.options, self.short)
@@ -125,13 +123,3 @@ class MeanTask:
             for item in self.items
             if item.subject in subjects
         ]
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - start
-
-
-timed: Any = _timed

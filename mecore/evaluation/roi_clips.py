@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -21,10 +22,8 @@ from numpy.typing import NDArray
 from mecore.data.database import Database
 from mecore.data.files import source_digest
 from mecore.data.places import cache_home
-from mecore.errors import DataError, MecoreError
-from mecore.evaluation.mean_features import VideoItem, list_videos
-from mecore.evaluation.progress import progress_bar
-from mecore.models.mean.options import MeanOptions
+from mecore.errors import DataError
+from mecore.evaluation.videos import VideoItem, list_videos, prepare
 from mecore.models.roi.options import RoiOptions
 from mecore.preprocessing.faces import landmarks, one_face
 from mecore.preprocessing.regions import (
@@ -106,6 +105,11 @@ class RoiClip:
     last: int
     apex: int
 
+    @property
+    def name(self) -> str:
+        """Subject and video, for messages."""
+        return self.item.name
+
     def patches(self, options: RoiOptions) -> Patches:
         """Return the patches, from the cache where they are there.
 
@@ -164,7 +168,7 @@ def _clips(database: Database, options: RoiOptions, prefix: bool) -> Iterable[Ro
     keys = zip(samples.subject, samples.video, samples["sample"].astype(str), strict=True)
     units = dict(zip(keys, samples.action_units, strict=True))
     name = database.manifest.id
-    for item in list_videos(database, MeanOptions(videos="with_micro")):
+    for item in list_videos(database, without_class=False):
         for e in item.expressions:
             if e.label is not None:
                 whole = options.span == "clip"
@@ -226,24 +230,13 @@ def prepare_patches(
     DataError
         Some clips cannot be used: all of them are named, and the others are kept.
     """
-    futures = [executor.submit(_prepare, clip, options) for clip in clips]
-    done = progress_bar((f.result() for f in futures), len(clips), "patches", progress)
-    problems = [p for p in done if p]
-    if problems:
+    prepare(partial(_prepare, options=options), clips, executor, what="clips", progress=progress)
+
+
+def _prepare(clip: RoiClip, options: RoiOptions) -> None:
+    clip.patches(options)
+    if options.labels_from == "action_units" and not clip.units:
         raise DataError(
-            f"{len(problems)} of {len(clips)} clips cannot be used:\n  " + "\n  ".join(problems),
-            todo="exclude their videos in the manifest with a reason; the others are in the cache",
-        )
-
-
-def _prepare(clip: RoiClip, options: RoiOptions) -> str | None:
-    try:
-        clip.patches(options)
-        if options.labels_from == "action_units" and not clip.units:
-            raise DataError(
-                "no action units are annotated", where=clip.item.path,
-                todo="take the regions from the emotion: labels_from='emotion'",
-            )  # fmt: skip
-    except MecoreError as error:
-        return f"subject {clip.subject}, video {clip.video}: {error}"
-    return None
+            "no action units are annotated", where=clip.item.path,
+            todo="take the regions from the emotion: labels_from='emotion'",
+        )  # fmt: skip

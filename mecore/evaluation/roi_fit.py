@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mecore import runtime
 from mecore.evaluation.folds import FoldPlan, Labels
-from mecore.evaluation.mean_task import timed
 from mecore.evaluation.roi_task import RoiTask, everyone_name
 from mecore.evaluation.store import FoldResult, RunStore
+from mecore.evaluation.timing import timed
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import FEATURES
 from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad

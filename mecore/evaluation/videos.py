@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import joblib
 import numpy as np
@@ -59,6 +59,11 @@ class VideoItem:
     n_frames: int
     stamp: str
     expressions: tuple[Expression, ...]
+
+    @property
+    def name(self) -> str:
+        """Subject and video, for messages."""
+        return f"subject {self.subject}, video {self.video}"
 
     def frames(self) -> FrameSource:
         """Open its frames."""
@@ -116,30 +121,44 @@ def _item(database: Database, row: Any, expressions: tuple[Expression, ...]) -> 
     )  # fmt: skip
 
 
+class Named(Protocol):
+    """A video or a clip, with a name for messages."""
+
+    @property
+    def name(self) -> str:
+        """Subject, video, and which part of it."""
+
+
+Item = TypeVar("Item", bound=Named)
+
+
 def prepare(
-    compute: Callable[[VideoItem], object],
-    items: Iterable[VideoItem],
+    compute: Callable[[Item], object],
+    items: Iterable[Item],
     executor: Executor,
     *,
+    what: str = "videos",
     progress: bool = True,
 ) -> None:
-    """Compute the features of many videos; what is in the cache is not computed again.
+    """Compute the features of many videos or clips; what is in the cache is not computed again.
 
     Parameters
     ----------
     compute : callable
-        Picklable; computes the features of one video and keeps them.
-    items : iterable of VideoItem
-        The videos.
+        Picklable; computes the features of one and keeps them.
+    items : iterable of VideoItem or clips
+        All of them.
     executor : concurrent.futures.Executor
         Where they are computed.
+    what : str
+        What messages call them.
     progress : bool
         Show a bar in a terminal.
 
     Raises
     ------
     DataError
-        Some videos cannot be used: all of them are named, and the others are kept.
+        Some cannot be used: all of them are named, and the others are kept.
     """
     items = list(items)
     futures = [executor.submit(_problem, compute, item) for item in items]
@@ -147,14 +166,15 @@ def prepare(
     problems = [p for p in done if p]
     if problems:
         raise DataError(
-            f"{len(problems)} of {len(items)} videos cannot be used:\n  " + "\n  ".join(problems),
-            todo="exclude them in the manifest with a reason; the others are in the cache",
+            f"{len(problems)} of {len(items)} {what} cannot be used:\n  " + "\n  ".join(problems),
+            todo=f"exclude {'them' if what == 'videos' else 'their videos'} in the manifest with a "
+            "reason; the others are in the cache",
         )
 
 
-def _problem(compute: Callable[[VideoItem], object], item: VideoItem) -> str | None:
+def _problem(compute: Callable[[Item], object], item: Item) -> str | None:
     try:
         compute(item)
-    except MecoreError as error:
-        return f"subject {item.subject}, video {item.video}: {error}"
+    except (MecoreError, ValueError) as error:
+        return f"{item.name}: {error}"
     return None
