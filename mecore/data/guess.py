@@ -142,13 +142,15 @@ def _guess_layout(
     """Layout of the videos that the table names, and the frame rate that they state."""
     pairs = {(s.casefold(), v.casefold()) for s, v in zip(subjects, videos, strict=True)}
     names = [v for _, v in pairs]
-    seen = []
-    for path in _videos(root):
+    seen, there = [], list(_videos(root))
+    endings = {p.suffix for p in there if not p.is_dir()}
+    ending = min(endings, default="") if len(endings) < 2 else ".*"
+    for path in there:
         name = (path.name if path.is_dir() else path.stem).casefold()
         if (path.parent.name.casefold(), name) in pairs:
-            return _layout(path, path.parent.parent.relative_to(root), "{subject}/{video}")
+            return _layout(path, path.parent.parent.relative_to(root), "{subject}/{video}", ending)
         if names.count(name) == 1:
-            return _layout(path, path.parent.relative_to(root), "{video}")
+            return _layout(path, path.parent.relative_to(root), "{video}", ending)
         seen.append(path.relative_to(root).as_posix())
     found = ", ".join(seen[:4]) or "none"
     raise DataError(
@@ -158,13 +160,15 @@ def _guess_layout(
     )  # fmt: skip
 
 
-def _layout(path: Path, folder: Path, form: str) -> tuple[dict[str, object], float | None]:
+def _layout(
+    path: Path, folder: Path, form: str, ending: str
+) -> tuple[dict[str, object], float | None]:
     above = "" if folder == Path() else f"{folder.as_posix()}/"
     if path.is_dir():
         image, first = _image_name(path)
         name = {"kind": "image_folders", "video": above + form, "image": image}
         return name | {"first_frame": first}, None
-    layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{path.suffix}"}
+    layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{ending}"}
     return layout, video_file(path).fps
 
 

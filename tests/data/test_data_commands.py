@@ -184,6 +184,17 @@ def test_a_new_manifest_describes_video_files(tmp_path):
     assert (manifest.length, manifest.classes) == ("long", {"positive": ["happy"]})
 
 
+def test_videos_of_one_folder_may_have_different_endings(tmp_path):
+    root = tmp_path / "own"
+    for subject, video in (("anna", "one.avi"), ("bert", "two.mkv")):
+        (root / subject).mkdir(parents=True)
+        write_video(root / subject / video)
+    (root / "t.csv").write_text(HEADER + "anna,one,2,3,4,happy\nbert,two,1,,8,happy\n")
+    manifest = guess_manifest(root, "own")
+    assert manifest.layout.video == "{subject}/{video}.*"
+    assert check_database(manifest, root).usable
+
+
 def test_videos_need_no_folder_for_each_subject(tmp_path):
     root = tmp_path / "own"
     (root / "films").mkdir(parents=True)
