@@ -12,6 +12,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 from mecore.errors import MecoreError, OptionError
 
@@ -95,4 +96,6 @@ def executor_for(workers: int = 1, scheduler: str = "") -> Executor:
 
 def _set_up() -> None:
     os.environ.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
+    # For libraries that are loaded already: sums split among threads differ in their last digits.
+    threadpool_limits(1)
     cv2.setNumThreads(1)

@@ -138,3 +138,16 @@ def test_the_run_id_depends_on_parameters_and_data_only(folders):
 def test_a_pool_needs_a_worker():
     with pytest.raises(OptionError, match="workers=0"):
         processes(0)
+
+
+def _threads():
+    from threadpoolctl import threadpool_info
+
+    import mecore.evaluation.handcrafted_scores  # noqa: F401
+
+    return [pool["num_threads"] for pool in threadpool_info()]
+
+
+def test_a_worker_computes_with_one_thread():
+    with processes() as executor:
+        assert set(executor.submit(_threads).result()) == {1}
