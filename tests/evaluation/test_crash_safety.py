@@ -15,7 +15,7 @@ from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import open_run
 
-# Twelve folds of two tables each, and a pause in which a killer can strike.
+# Folds of two tables each, and a pause in each in which a killer can strike.
 RUN = """
 import sys, time
 from pathlib import Path
@@ -33,15 +33,15 @@ def task(plan):
     rows = pd.DataFrame({"subject": plan.test[0], "score": rng.random(50)})
     return FoldResult(rows, {"steps": rows}, {"training": 1.0})
 
-def go(folder):
-    plans = leave_one_subject_out([f"{i:02}" for i in range(12)])
+def go(folder, folds):
+    plans = leave_one_subject_out([f"{i:03}" for i in range(folds)])
     store = open_run(Path(folder), "crash", "own", {}, "data")
     run_folds(task, plans, store, InProcess(), progress=False)
 
 if __name__ == "__main__":
     print("ready", flush=True)
     try:
-        go(sys.argv[1])
+        go(sys.argv[1], int(sys.argv[2]))
     except MecoreError as error:
         sys.exit(str(error))
 """
@@ -54,9 +54,9 @@ def script(tmp_path_factory):
     return path
 
 
-def start(script, folder, before=""):
+def start(script, folder, before="", folds=12):
     """Start a run; come back when its imports are done."""
-    code = f"{before}\nimport runpy, sys\nsys.argv = ['run', {str(folder)!r}]\n"
+    code = f"{before}\nimport runpy, sys\nsys.argv = ['run', {str(folder)!r}, '{folds}']\n"
     code += f"runpy.run_path({str(script)!r}, run_name='__main__')"
     root = str(Path(__file__).parents[2])
     process = subprocess.Popen(
@@ -88,25 +88,19 @@ def undisturbed(script, tmp_path_factory):
     return contents(folder)
 
 
-def killed_until_done(script, folder, kills, seed):
-    """Kill a run again and again at random moments, then let it end; return how often it struck."""
-    chance, struck = random.Random(seed), 0
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_ends_byte_identical(script, tmp_path, kills):
+    # Ten folds for each kill last twice the longest wait for it: every kill strikes.
+    chance, folds = random.Random(kills), 10 * kills
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert finish(start(script, whole, folds=folds)) == (0, "")
     for _ in range(kills):
-        process = start(script, folder)
-        time.sleep(chance.uniform(0, 0.5))
+        process = start(script, killed, folds=folds)
+        time.sleep(chance.uniform(0, 0.15))
         process.kill()
-        struck += finish(process)[0] == -9
-    assert finish(start(script, folder))[0] == 0
-    return struck
-
-
-@pytest.mark.parametrize(("kills", "least"), [(2, 1), pytest.param(20, 10, marks=pytest.mark.slow)])
-def test_a_run_killed_at_random_moments_ends_byte_identical(
-    script, undisturbed, tmp_path, kills, least
-):
-    struck = killed_until_done(script, tmp_path / "killed", kills, seed=kills)
-    assert struck >= least
-    assert contents(tmp_path / "killed") == undisturbed
+        assert finish(process)[0] == -9
+    assert finish(start(script, killed, folds=folds))[0] == 0
+    assert contents(killed) == contents(whole)
 
 
 def test_two_runs_in_one_folder_at_once_do_not_disturb_each_other(script, undisturbed, tmp_path):
@@ -144,16 +138,16 @@ def damaged(script, tmp_path, name):
     return store
 
 
-@pytest.mark.parametrize("name", ["04.parquet", "04.steps.parquet"])
+@pytest.mark.parametrize("name", ["004.parquet", "004.steps.parquet"])
 def test_a_truncated_table_is_named_and_its_fold_alone_computed_anew(
     script, undisturbed, tmp_path, name
 ):
     store = damaged(script, tmp_path, name)
-    plans = leave_one_subject_out([f"{i:02}" for i in range(12)])
-    with pytest.raises(DataError, match=rf"{name}: cannot be read(.|\n)*delete .*04\.parquet"):
-        collect(store, plans, "rows" if name == "04.parquet" else "steps")
-    (store.folder / "folds" / "04.parquet").unlink()
-    kept = {p: p.stat().st_mtime_ns for p in (store.folder / "folds").glob("0[0-3]*.parquet")}
+    plans = leave_one_subject_out([f"{i:03}" for i in range(12)])
+    with pytest.raises(DataError, match=rf"{name}: cannot be read(.|\n)*delete .*004\.parquet"):
+        collect(store, plans, "rows" if name == "004.parquet" else "steps")
+    (store.folder / "folds" / "004.parquet").unlink()
+    kept = {p: p.stat().st_mtime_ns for p in (store.folder / "folds").glob("00[0-3]*.parquet")}
     assert finish(start(script, tmp_path / "damaged"))[0] == 0
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
     assert contents(tmp_path / "damaged") == undisturbed
