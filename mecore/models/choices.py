@@ -54,6 +54,8 @@ def _check(name: str, value: Any, hint: Any) -> None:
         raise OptionError(f"{name}={value!r} is no number")
     elif isinstance(value, (int, float)) and value < 0:
         raise OptionError(f"{name}={value!r} is negative")
+    elif hint is int and value != int(value):
+        raise OptionError(f"{name}={value!r} is no whole number")
 
 
 def reading(kind: type[Options], name: str = "default", **changes: Any) -> Options:

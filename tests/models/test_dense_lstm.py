@@ -143,7 +143,8 @@ def test_every_option_is_documented():
         ({"geometry": "lwmm"}, "did you mean 'lwm'"),
         ({"epochs": 0}, "at least 1"),
         ({"floor": 1}, "neither True nor False"),
-        ({"rate": -1.0}, "no number"),
+        ({"rate": -1.0}, "negative"),
+        ({"layers": 1.5}, "no whole number"),
     ],
 )
 def test_options_that_do_not_exist_are_refused(changes, message):

@@ -6,10 +6,11 @@ can be chosen; its metadata makes the table of the book.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from mecore.errors import OptionError, nearest
+from mecore.errors import OptionError
+from mecore.models import choices
 
 Group = Literal["features", "labels", "network", "training", "spotting"]
 DESCRIPTORS = ("lbp", "hog", "higo")
@@ -22,7 +23,7 @@ def _choice(default: Any, group: Group, topic: str, *, paper: str, why: str) -> 
 
 
 @dataclass(frozen=True)
-class DenseOptions:
+class DenseOptions(choices.Choices):
     """One reading of the paper.
 
     Raises
@@ -128,44 +129,18 @@ class DenseOptions:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for name, hint in hints.items():
-            _check(name, getattr(self, name), hint)
+        super().__post_init__()
         if min(self.units, self.layers, self.positions, self.epochs, self.every, self.batch,
                self.stride, self.radius, self.blocks) < 1:  # fmt: skip
             raise OptionError("units, layers, positions, epochs, every, batch, stride, radius and "
                               "blocks are at least 1")  # fmt: skip
 
 
-def _check(name: str, value: Any, hint: Any) -> None:
-    allowed = get_args(hint)
-    if allowed and value not in allowed:
-        raise OptionError(f"{name}={value!r}; {nearest(str(value), allowed)}")
-    if hint is bool and not isinstance(value, bool):
-        raise OptionError(f"{name}={value!r} is neither True nor False")
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint in (int, float) and (not number or value < 0):
-        raise OptionError(f"{name}={value!r} is no number from 0 on")
-    if hint is int and value != int(value):
-        raise OptionError(f"{name}={value!r} is no whole number")
-
-
 def reading(**changes: Any) -> DenseOptions:
-    """Return our reading with some options changed.
-
-    Raises
-    ------
-    OptionError
-        An option or value that does not exist; the message names the nearest right one.
-    """
-    known = [f.name for f in fields(DenseOptions)]
-    for change in changes:
-        if change not in known:
-            raise OptionError(f"no option is called {change!r}; {nearest(change, known)}")
-    return DenseOptions(**changes)
+    """Return our reading with some options changed; see `mecore.models.choices.reading`."""
+    return choices.reading(DenseOptions, **changes)
 
 
 def option_table() -> list[dict[str, Any]]:
     """Return one row per option: group, topic, name, paper, default, why."""
-    ours = asdict(DenseOptions())
-    return [{"name": f.name, "default": ours[f.name], **f.metadata} for f in fields(DenseOptions)]
+    return choices.choice_table(DenseOptions)
