@@ -16,7 +16,7 @@ from mecore.cli_data import data
 from mecore.errors import MecoreError
 
 _CORES = os.cpu_count() or 1
-SPOTTERS = ("chi2", "mdmd", "flow-peaks")
+SPOTTERS = ("chi2", "mdmd", "mdmd-released", "flow-peaks")
 WEIGHTS = ("casme2", "casme_sq", "sammlv", "smic_hs", "smic_nir", "smic_vis")
 
 
@@ -115,9 +115,10 @@ def spot(
     """Find micro-expressions in a VIDEO by rules that learn nothing.
 
     \b
-    chi2        texture against that of frames before and after (Moilanen et al. 2014)
-    mdmd        optical flow that is larger now than it will be later (Wang et al. 2017)
-    flow-peaks  a region of the face moves one way and back, relative to the nose
+    chi2           texture against that of frames before and after (Moilanen et al. 2014)
+    mdmd           optical flow that is larger now than it will be later (Wang et al. 2017)
+    mdmd-released  the same with two directions in place of four, as the published script has it
+    flow-peaks     a region of the face moves one way and back, relative to the nose
 
     \b
     Examples:

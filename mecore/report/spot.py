@@ -45,7 +45,7 @@ def spot_video(
     ----------
     video : Path
         Video file, or folder of images numbered from 1.
-    name : {"chi2", "mdmd", "flow-peaks"}
+    name : {"chi2", "mdmd", "mdmd-released", "flow-peaks"}
         Spotter.
     out : Path
         Folder for ``intervals.csv``, ``frames.csv`` and ``scores.png``.

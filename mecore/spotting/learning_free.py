@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,10 +15,10 @@ from mecore.errors import DataError, OptionError, nearest
 from mecore.spotting.chi2 import chi2_scores
 from mecore.spotting.flow_peaks import flow_peak_scores, region_motion
 from mecore.spotting.labels import flow_distance
-from mecore.spotting.mdmd import mdmd_intervals, mdmd_scores
+from mecore.spotting.mdmd import Sectors, mdmd_intervals, mdmd_scores
 from mecore.spotting.peaks import find_peaks
 
-Method: TypeAlias = Literal["chi2", "mdmd", "flow-peaks"]
+Method: TypeAlias = Literal["chi2", "mdmd", "flow-peaks", "mdmd-released"]
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -70,11 +71,11 @@ def _chi2(clip: Clip, k: int, engine: Engine) -> Floats:
     return chi2_scores(clip, k)
 
 
-def _mdmd(clip: Clip, k: int, engine: Engine) -> Floats:
+def _mdmd(clip: Clip, k: int, engine: Engine, sectors: Sectors = "quadrants") -> Floats:
     if len(clip) < 4 * k:
         raise DataError(f"{len(clip)} frames: MDMD with k = {k} needs {4 * k}")
     near, far = (flow_pairs(clip, k * times, engine=engine) for times in (1, 2))
-    return mdmd_scores(near, far, k, len(clip))  # type: ignore[arg-type]
+    return mdmd_scores(near, far, k, len(clip), sectors)  # type: ignore[arg-type]
 
 
 def _flow_peaks(clip: Clip, k: int, engine: Engine) -> Floats:
@@ -90,15 +91,22 @@ METHODS: dict[str, LearningFree] = {
     "mdmd": LearningFree("MDMD", _mdmd, 0.4, 0.01, runs=True),
     "flow-peaks": LearningFree("flow peaks", _flow_peaks, 0.2, 0.55),
 }
+# What the published script of MDMD does, on request only.
+AS_RELEASED: dict[str, LearningFree] = {
+    "mdmd-released": replace(
+        METHODS["mdmd"], title="MDMD, two sectors", score=partial(_mdmd, sectors="released")
+    ),
+}
 # Lengths of micro-expressions that MDMD keeps: 7 to 16 frames of CAS(ME)².
 _SHORTEST, _LONGEST = 7 / 30, 16 / 30
 
 
 def method(name: str) -> LearningFree:
     """Return a spotter by name, or say which one was meant."""
-    if name not in METHODS:
-        raise OptionError(f"no spotter is called {name!r}; {nearest(name, METHODS)}")
-    return METHODS[name]
+    known = METHODS | AS_RELEASED
+    if name not in known:
+        raise OptionError(f"no spotter is called {name!r}; {nearest(name, known)}")
+    return known[name]
 
 
 def frame_scores(
@@ -114,7 +122,7 @@ def frame_scores(
     ----------
     clip : array, (T, H, W), uint8
         Grey faces on the template (`mecore.preprocessing.registration`).
-    name : {"chi2", "mdmd", "flow-peaks"}
+    name : {"chi2", "mdmd", "mdmd-released", "flow-peaks"}
         Spotter.
     fps : float
         Frames per second; k follows from it.

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from mecore.cli import main
 from mecore.data.phantom import SHORT, portrait
 from mecore.preprocessing.template import template
+from mecore.spotting.learning_free import AS_RELEASED, METHODS
 
 FACE = portrait(SHORT.seed, 9)
 
@@ -68,5 +69,5 @@ def test_what_cannot_be_spotted_in_is_said_with_the_next_step(folder, tmp_path, 
 
 def test_help_names_every_method():
     text = run("--help").output
-    for name in ("chi2", "mdmd", "flow-peaks", "--floor"):
+    for name in (*METHODS, *AS_RELEASED, "--floor"):
         assert name in text

@@ -5,7 +5,7 @@ from mecore.errors import DataError, OptionError
 from mecore.preprocessing.template import template
 from mecore.spotting import chi2, mdmd
 from mecore.spotting.flow_peaks import flow_peak_scores, region_motion, regions
-from mecore.spotting.learning_free import METHODS, frame_scores, spot
+from mecore.spotting.learning_free import AS_RELEASED, METHODS, frame_scores, spot
 from mecore.spotting.peaks import threshold
 
 
@@ -83,7 +83,7 @@ def faces(n=60, apex=30, shift=0.0, seed=0):
     return np.stack(frames).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ["chi2", "flow-peaks", "mdmd"])
+@pytest.mark.parametrize("name", METHODS | AS_RELEASED)
 def test_every_spotter_sees_a_large_quick_movement(name):
     clip = faces(n=70, apex=34, shift=4.0)
     scores = frame_scores(clip, name, 30.0, "dis")
@@ -117,14 +117,16 @@ def test_regions_leave_the_eyes_out():
     np.testing.assert_allclose(windows.moving.sum(axis=(1, 2)), 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS | AS_RELEASED)
 def test_constant_frames_have_nothing_to_spot(name):
     clip = np.full((70, 128, 128), 90, np.uint8)
     scores = frame_scores(clip, name, 30.0, "dis")
     assert len(spot(scores, name, 30.0).apexes) == 0
 
 
-@pytest.mark.parametrize(("name", "needed"), [("chi2", 21), ("mdmd", 48), ("flow-peaks", 13)])
+@pytest.mark.parametrize(
+    ("name", "needed"), [("chi2", 21), ("mdmd", 48), ("mdmd-released", 48), ("flow-peaks", 13)]
+)
 def test_a_clip_too_short_for_a_spotter_is_refused(name, needed):
     with pytest.raises(DataError, match=f"{needed - 1} frames.*{needed}"):
         frame_scores(np.zeros((needed - 1, 128, 128), np.uint8), name, 30.0)
