@@ -80,7 +80,10 @@ def block_hoof(
     return _unit_sum(counts.astype(np.float64).reshape(blocks, blocks, bins))
 
 
-def biwoof(flow: NDArray[np.floating], blocks: int = 5, bins: int = 8) -> Floats:
+def biwoof(
+    flow: NDArray[np.floating], blocks: int = 5, bins: int = 8,
+    strain: NDArray[np.floating] | None = None,
+) -> Floats:  # fmt: skip
     """Bi-weighted oriented optical flow from onset to apex.
 
     Directions are weighted by magnitude inside a block, and blocks by their mean optical strain.
@@ -91,6 +94,8 @@ def biwoof(flow: NDArray[np.floating], blocks: int = 5, bins: int = 8) -> Floats
         From onset to apex, pixels.
     blocks, bins : int
         See `block_hoof`.
+    strain : array, (H, W), optional
+        Optical strain where it is known; else that of the flow.
 
     Returns
     -------
@@ -102,7 +107,8 @@ def biwoof(flow: NDArray[np.floating], blocks: int = 5, bins: int = 8) -> Floats
         See `block_hoof`.
     """
     histograms = block_hoof(flow, blocks, bins)
-    strain = optical_strain(np.asarray(flow, np.float32), "central")
+    if strain is None:
+        strain = optical_strain(np.asarray(flow, np.float32), "central")
     block = _block_of(strain.shape, blocks).ravel()
     total = np.bincount(block, strain.ravel().astype(np.float64), blocks * blocks)
     mean = total / np.bincount(block, minlength=blocks * blocks)

@@ -21,8 +21,15 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from mecore.data.features import FlowImages
+from mecore.descriptors.flow_image_histograms import (
+    biwoof_of_images,
+    higo_of_images,
+    hoof_of_images,
+)
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.store import FoldResult
@@ -32,12 +39,17 @@ from mecore.seeds import seed_of
 Grid = Mapping[str, Sequence[Any]]
 
 
+def _pixels(images: NDArray[np.float32]) -> NDArray[Any]:
+    return images.reshape(len(images), -1)
+
+
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier on flattened flow images and the grid its settings are chosen from."""
+    """A classifier, the grid its settings are chosen from, and what it sees of flow images."""
 
     make: Callable[[], Any]
     grid: Grid
+    features: Callable[[NDArray[np.float32]], NDArray[Any]] = _pixels
 
 
 def _logistic() -> Any:
@@ -45,7 +57,15 @@ def _logistic() -> Any:
     return make_pipeline(PCA(svd_solver="full"), LogisticRegression(max_iter=500, tol=1e-3))
 
 
+def _svm() -> Any:
+    return make_pipeline(StandardScaler(), SVC())
+
+
+_PENALTIES = {"svc__C": (0.1, 1, 10, 100)}
 CLASSIFIERS: dict[str, Classifier] = {
+    "HOOF, SVM": Classifier(_svm, _PENALTIES, hoof_of_images),
+    "Bi-WOOF, SVM": Classifier(_svm, _PENALTIES, biwoof_of_images),
+    "HIGO, SVM": Classifier(_svm, _PENALTIES, higo_of_images),
     "logistic regression": Classifier(_logistic, {"logisticregression__C": (0.001, 0.01, 0.1)}),
     "most frequent class": Classifier(DummyClassifier, {"strategy": ("most_frequent",)}),
 }
@@ -155,13 +175,13 @@ class ClassifierTask(FlowTask):
         start = time.perf_counter()
         chosen, labels = CLASSIFIERS[self.model], self.labels(plan)
         train, test = self.of(plan.train), self.of(plan.test)
-        pixels = self.data.images.reshape(len(labels), -1)
+        seen = chosen.features(self.data.images)
         settings = list(ParameterGrid(chosen.grid))
         given = np.zeros((len(settings), int(test.sum()), len(self.classes)))
         for number, setting in enumerate(settings):
-            model = clone(chosen.make()).set_params(**setting).fit(pixels[train], labels[train])
-            given[number][:, model.classes_] = model.predict_proba(pixels[test])
-        step = self._choose(chosen, pixels[train], labels[train], train) if len(settings) > 1 else 0
+            model = clone(chosen.make()).set_params(**setting).fit(seen[train], labels[train])
+            given[number][:, model.classes_] = _probabilities(model, seen[test])
+        step = self._choose(chosen, seen[train], labels[train], train) if len(settings) > 1 else 0
         return self.result(plan, given, step, time.perf_counter() - start)
 
     def _choose(self, chosen: Classifier, x: Any, y: Any, train: NDArray[np.bool_]) -> int:
@@ -170,3 +190,10 @@ class ClassifierTask(FlowTask):
         search = GridSearchCV(chosen.make(), dict(chosen.grid), scoring="f1_macro", cv=folds,
                               refit=False)  # fmt: skip
         return int(search.fit(x, y, groups=groups).best_index_)
+
+
+def _probabilities(model: Any, seen: NDArray[Any]) -> Any:
+    """Class probabilities; 1 for the class that a support vector machine names."""
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(seen)
+    return model.predict(seen)[:, None] == model.classes_

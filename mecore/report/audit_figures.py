@@ -15,7 +15,7 @@ from mecore.models.flow.networks import CHANNELS
 from mecore.report.style import COLOURS, PROTOCOL_COLOURS, SIGNED
 
 # Published rows that name a model of the study.
-SAME = {"STSTNet": "STSTNet", "OFF-ApexNet": "OFF-ApexNet"}
+SAME = {"STSTNet": "STSTNet", "OFF-ApexNet": "OFF-ApexNet", "Bi-WOOF": "Bi-WOOF, SVM"}
 ORACLES = {
     "oracle, one step": ("^", "oracle: one best step for all"),
     "oracle, step per subject": ("s", "oracle: best step of each subject"),

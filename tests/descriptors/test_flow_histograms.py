@@ -4,6 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecore.descriptors.facial_dynamics import facial_dynamics_map, principal_direction
+from mecore.descriptors.flow_image import flow_image
+from mecore.descriptors.flow_image_histograms import (
+    biwoof_of_images,
+    higo_of_images,
+    hoof_of_images,
+)
 from mecore.descriptors.orientation import biwoof, block_hoof, hoof
 
 
@@ -88,3 +94,24 @@ def test_hostile_fields_are_refused():
         biwoof(np.full((20, 20, 2), np.nan))
     with pytest.raises(ValueError, match="5×5 blocks of 8 bins on a field of"):
         biwoof(np.zeros((4, 20, 2)))
+
+
+def test_a_ready_image_keeps_the_directions_of_its_flow():
+    # Most of the face keeps still; the four strained blocks of the middle move to the right.
+    flow = np.zeros((56, 56, 2), np.float32)
+    flow[14:42, 14:42, 0] = 2 * np.hanning(28)[:, None]
+    image = flow_image(flow)[None]
+    assert hoof_of_images(image)[0].argmax() == hoof(flow).argmax() == 4
+    blocks = biwoof_of_images(image, blocks=4)[0].reshape(4, 4, 8)
+    assert blocks[1:3, 1:3, 4].min() > 0
+    assert blocks[0].max() == 0
+
+
+def test_gradients_of_a_ready_image_count_alike_whatever_their_length():
+    ramp = np.linspace(0, 1, 28, dtype=np.float32)
+    image = np.stack([np.tile(ramp, (28, 1)), np.tile(ramp[:, None], (1, 28)) / 9,
+                      np.zeros((28, 28), np.float32)], -1)[None]  # fmt: skip
+    u, v, strain = higo_of_images(image)[0].reshape(3, 16, 8)
+    np.testing.assert_array_equal(u, np.eye(8)[[4] * 16])  # to the right
+    np.testing.assert_array_equal(v, np.eye(8)[[6] * 16])  # downwards
+    assert not strain.any()

@@ -9,7 +9,7 @@ from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.audit import CHOICES, Audit, choose, mean_of_best_subjects, step_scores
 from mecore.evaluation.flow_study import FlowStudy, Predictions, run_flow_study, small
-from mecore.evaluation.flow_tasks import ClassifierTask, NetworkTask
+from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.metrics.recognition import evaluate
 
@@ -117,14 +117,15 @@ def test_a_fold_answers_for_its_own_subject_and_every_epoch():
         assert [task.classes[c] for c in last] == result.rows.predicted.tolist()
 
 
-def test_a_classifier_chooses_its_setting_without_the_left_out_subject():
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS.keys() - {"most frequent class"}))
+def test_a_classifier_chooses_its_setting_without_the_left_out_subject(name):
     data = flow_data(signal=0.3)
-    task = ClassifierTask(data, "logistic regression")
+    task = ClassifierTask(data, name)
     first, *_ = plans(data)
     result = task(first)
     spoiled = FlowImages(data.manifest, data.samples, data.images.copy())
     spoiled.images[task.of(first.test)] = 0
-    again = ClassifierTask(spoiled, "logistic regression")(first)
+    again = ClassifierTask(spoiled, name)(first)
     assert result.rows.step.tolist() == again.rows.step.tolist()
 
 
