@@ -22,6 +22,7 @@ import cv2
 from benchmarks import (
     analyze,
     check,
+    cluster,
     common,
     dense_windows,
     engines,
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "svm_grid": svm_grid.measure,
     "roi": roi.measure,
     "folds": folds.measure,
+    "cluster": cluster.measure,
 }
 
 

@@ -148,8 +148,8 @@ def spot(
               help="Full, or less data and fewer epochs.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")
 @click.option("--scheduler", default=None, show_default=False,
-              help="Address of a Dask scheduler (tcp://…), whose workers run the folds; for "
-              "chapters that have this parameter.")  # fmt: skip
+              help="Address of a Dask scheduler (tcp://…), whose workers take the place of "
+              "processes.")  # fmt: skip
 @click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE",
               help="Any other parameter of the notebook.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default=None,

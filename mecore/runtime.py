@@ -7,9 +7,12 @@ each.
 
 from __future__ import annotations
 
+import random
+
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.random import seed_generator
 
 # In a notebook its warnings go to the page.
 tf.get_logger().setLevel("ERROR")
@@ -38,4 +41,7 @@ def start(seed: int) -> np.random.Generator:
     """Seed Python, NumPy and TensorFlow, and return a generator for everything else."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
+    # Layers draw their seeds from Python's common generator. Other threads do so, too, such as the
+    # one that a Dask worker talks with, and then they would be others from run to run.
+    seed_generator.python_random = random.Random(seed % 2**32)
     return np.random.default_rng(seed)

@@ -136,6 +136,24 @@ def test_notebooks_are_clean_short_celled_and_define_nothing(path):
     assert any(checks in "".join(cell["source"]) for cell in cells), "misspelt parameters pass"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_what_a_notebook_computes_in_processes_it_computes_on_a_cluster_too(path):
+    known, cells = defaults(path), json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert ("scheduler" in known) == ("workers" in known)
+    given = {
+        (ast.unparse(node.func), ast.unparse(value))
+        for cell in cells
+        if cell["cell_type"] == "code"
+        for node in ast.walk(ast.parse("".join(cell["source"])))
+        if isinstance(node, ast.Call)
+        for value in [*node.args, *(k.value for k in node.keywords)]
+        if "workers" in ast.unparse(value) and not isinstance(value, ast.Call)
+    }
+    # The phantom is rendered where the notebook runs: it writes files.
+    computing = {value for name, value in given if name != "open_dataset"}
+    assert computing == ({"scheduler or workers"} if "workers" in known else set())
+
+
 def test_every_option_of_mean_is_documented():
     for option in fields(MeanOptions):
         assert set(option.metadata) == {"group", "topic", "written", "released", "why"}

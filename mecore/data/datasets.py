@@ -102,7 +102,7 @@ def open_dataset(
         See `mecore.data.database.open_database`.
     """
     manifest = load_manifest(dataset)
-    given = Path(data_root).expanduser() if data_root else known_root(manifest.id)
+    given = Path(data_root).expanduser().absolute() if data_root else known_root(manifest.id)
     if given is not None:
         return open_database(manifest, given)
     if manifest.id not in PHANTOMS:

@@ -23,7 +23,8 @@ def shared_folder(name: str) -> Path:
 
 def _home(variable: str, default: Path) -> Path:
     given = os.environ.get(variable)
-    return Path(given).expanduser() if given else default
+    # Workers of a cluster have current folders of their own.
+    return Path(given).expanduser().absolute() if given else default
 
 
 def data_home() -> Path:

@@ -26,7 +26,7 @@ from mecore.evaluation.dense_lstm_scores import (
     spotted_windows,
 )
 from mecore.evaluation.dense_lstm_task import DenseTask, key_of
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import RunStore, open_run
@@ -237,7 +237,7 @@ def run_dense_lstm(
     results: Path,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     labels: Sequence[Labels] = ("true", "permuted"),
     limit_turns: int = 2,
     descriptors: Sequence[str] | None = None,
@@ -255,8 +255,8 @@ def run_dense_lstm(
         Where runs are stored; what is there is not computed again.
     seed : int
         Seed of the run.
-    workers : int
-        Processes; no result depends on it.
+    workers : int or str
+        Processes, or the address of a Dask scheduler; no result depends on it.
     labels : sequence of {"true", "permuted"}
         Permuted labels measure chance.
     limit_turns : int
@@ -281,7 +281,7 @@ def run_dense_lstm(
         "clips": [c.name for c in clips], "subjects": sorted({i.subject for i in items}),
     }  # fmt: skip
     store = open_run(results, "dense_lstm", database.manifest.id, parameters, database.fingerprint)
-    with processes(workers) as executor:
+    with executor_for(workers) as executor:
         if not all(store.has_fold(p.name) for p in plans):
             prepare(partial(video_features, options=options), items, executor, progress=progress)
             prepare(partial(clip_features, options=options), clips, executor, progress=progress)

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 from threadpoolctl import threadpool_limits
 
+from mecore.data.files import source_digest
+from mecore.data.places import cache_home
 from mecore.errors import MecoreError, OptionError
+
+# A number of processes, or the address of a Dask scheduler (tcp://…).
+Workers: TypeAlias = int | str
+# Bytes of a task from which on it is sent once, and not with every fold.
+_LARGE = 1_000_000
 
 
 class InProcess(Executor):
@@ -53,8 +61,9 @@ def processes(workers: int = 1) -> Executor:
 def cluster(scheduler: str, timeout: float = 10.0) -> Executor:
     """Return the workers of a Dask cluster, set up like those of `processes`.
 
-    Start them with one thread each, and with the package installed; a worker that dies costs only
-    the folds it was at, which others take over.
+    Start them with one thread each, and with the package installed; they may come and go. A worker
+    that dies costs only the folds it was at, which others take over. Features are kept where
+    `mecore.data.places.cache_home` of this process says, on every worker.
 
     Parameters
     ----------
@@ -68,7 +77,8 @@ def cluster(scheduler: str, timeout: float = 10.0) -> Executor:
     OptionError
         dask.distributed is not installed.
     MecoreError
-        Nobody answers at that address, or no worker has come.
+        Nobody answers at that address, or no worker has come. Later, by a task: its worker has
+        several threads, or another version of the package.
     """
     try:
         from distributed import Client
@@ -84,14 +94,64 @@ def cluster(scheduler: str, timeout: float = 10.0) -> Executor:
         raise MecoreError(
             f"no Dask scheduler with workers answers at {scheduler}: {error}", todo=start
         ) from error
-    client.run(_set_up)
-    executor: Executor = client.get_executor(pure=False)
-    return executor
+    return _Cluster(client)
 
 
-def executor_for(workers: int = 1, scheduler: str = "") -> Executor:
-    """Return the `cluster` of a scheduler if one is named, else ``workers`` `processes`."""
-    return cluster(scheduler) if scheduler else processes(workers)
+class _Cluster(Executor):
+    """A client's executor whose tasks find, wherever they run, what they would find here."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._inner = client, client.get_executor(pure=False)
+        self._home = str(cache_home()), source_digest(".")
+        self._task: tuple[Any, Any] = None, None
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn`` on some worker; one that holds much data is sent once for all its calls."""
+        if fn is not self._task[0]:
+            large = len(pickle.dumps(fn)) > _LARGE
+            # A task of its own, not scattered data: that would be lost with the worker it is on.
+            self._task = fn, self._client.submit(_same, fn, pure=False) if large else fn
+        future: Future[Any] = self._inner.submit(
+            _there, *self._home, self._task[1], *args, **kwargs
+        )
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for what was submitted, or cancel it; then leave the cluster to others."""
+        self._inner.shutdown(wait and not cancel_futures)
+        self._task = None, None
+        self._client.close()
+
+
+def _same(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return fn
+
+
+def _there(cache: str, code: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Run a task on a worker of a cluster, set up first: workers may have come a moment ago."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads > 1:
+        # Seeds belong to a process: two folds at once would take from one another.
+        raise MecoreError(
+            f"has {worker.state.nthreads} threads", where=f"worker {worker.address}",
+            todo="start workers with --nthreads 1",
+        )  # fmt: skip
+    if source_digest(".") != code:
+        raise MecoreError(
+            "has another version of mecore", where=f"worker {worker.address}",
+            todo="install the same one everywhere, and start the workers again",
+        )  # fmt: skip
+    # Here, in the thread that computes: numbers of threads are in part a matter of the thread.
+    _set_up()
+    os.environ["MECORE_CACHE"] = cache
+    return fn(*args, **kwargs)
+
+
+def executor_for(workers: Workers = 1) -> Executor:
+    """Return so many `processes`, or the `cluster` at that address."""
+    return cluster(workers) if isinstance(workers, str) else processes(workers)
 
 
 def _set_up() -> None:

@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from mecore.data.check import default_workers
 from mecore.data.database import Database
 from mecore.data.datasets import Scale, open_dataset
 from mecore.data.features import COLUMNS, Floats, FlowImages, read_features
@@ -14,41 +15,45 @@ from mecore.data.places import cache_home
 from mecore.descriptors.flow import optical_flow
 from mecore.descriptors.flow_image import flow_image
 from mecore.errors import DataError
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.mean_features import VideoItem, face_crops, find_apex, list_videos
 from mecore.evaluation.progress import progress_bar
 from mecore.models.mean.options import MeanOptions, preset
 
 
 def open_flow_images(
-    dataset: str, data_root: str = "", scale: Scale = "full", *, workers: int = 1,
+    dataset: str, data_root: str = "", scale: Scale = "full", *, workers: Workers = 1,
     progress: bool = True,
 ) -> FlowImages:  # fmt: skip
     """Open the flow images of a database, computing them where it delivers frames.
 
     Parameters
     ----------
-    dataset, data_root, scale, workers, progress
+    dataset, data_root, scale, progress
         See `mecore.data.datasets.open_dataset`.
+    workers : int or str
+        Processes, or the address of a Dask scheduler.
 
     Raises
     ------
     MecoreError
         See `read_features` and `open_dataset`; or no sample has a class.
     """
-    database = open_dataset(dataset, data_root, scale, workers=workers, progress=progress)
+    # The phantom is rendered here: it writes files.
+    here = workers if isinstance(workers, int) else default_workers()
+    database = open_dataset(dataset, data_root, scale, workers=here, progress=progress)
     if database.manifest.layout.kind == "features":
         return read_features(database)
     return flow_images(database, workers=workers, progress=progress)
 
 
-def flow_images(database: Database, *, workers: int = 1, progress: bool = True) -> FlowImages:
+def flow_images(database: Database, *, workers: Workers = 1, progress: bool = True) -> FlowImages:
     """Compute the flow image of every micro-expression that has a class; kept in the cache."""
     options = preset()
     items = [i for i in list_videos(database, options) if any(e.label for e in i.expressions)]
     if not items:
         raise DataError("no micro-expression of any class", where=database.root)
-    with processes(workers) as executor:
+    with executor_for(workers) as executor:
         futures = [executor.submit(_cached, item, options) for item in items]
         parts = [f.result() for f in progress_bar(futures, len(items), "flow images", progress)]
     rows = [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mecore.data.features import FlowImages
 from mecore.errors import OptionError, nearest
-from mecore.evaluation.executors import executor_for
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, FlowTask, NetworkTask
 from mecore.evaluation.folds import Labels, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
@@ -101,8 +101,7 @@ def run_flow_study(
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     chance_seeds: Sequence[int] = (0,),
     epochs: int = 0,
-    workers: int = 1,
-    scheduler: str = "",
+    workers: Workers = 1,
     progress: bool = True,
 ) -> FlowStudy:
     """Leave every subject out once, for every model, seed and kind of labels.
@@ -120,10 +119,8 @@ def run_flow_study(
         first of them.
     epochs : int
         Epochs of every network; 0 for those in `EPOCHS`.
-    workers : int
-        Processes; no result depends on it.
-    scheduler : str
-        Address of a Dask scheduler, whose workers take the place of ``workers`` processes.
+    workers : int or str
+        Processes, or the address of a Dask scheduler; no result depends on it.
     progress : bool
         Show bars in a terminal.
 
@@ -137,7 +134,7 @@ def run_flow_study(
         if model not in MODELS:
             raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
     parts, seconds = [], []
-    with executor_for(workers, scheduler) as pool:
+    with executor_for(workers) as pool:
         for model in models:
             task = _task(data, model, epochs)
             for labels, chosen in (("true", seeds), ("permuted", chance_seeds)):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mecore.data.database import Database
 from mecore.data.files import digest
 from mecore.errors import DataError
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.folds import FoldPlan, Labels
 from mecore.evaluation.handcrafted_clips import list_clips
 from mecore.evaluation.handcrafted_features import (
@@ -186,7 +186,7 @@ def run_handcrafted(
     *,
     compared: Sequence[str] = ("lbp_top", "mdmo"),
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = True,
 ) -> HandcraftedStudy:
     """Run the study on a database, leaving out one subject, and two, at a time.
@@ -205,8 +205,8 @@ def run_handcrafted(
         Methods that other classifiers are tried on.
     seed : int
         Seed of the run.
-    workers : int
-        Processes; no result depends on it.
+    workers : int or str
+        Processes, or the address of a Dask scheduler; no result depends on it.
     progress : bool
         Show bars in a terminal.
 
@@ -229,7 +229,7 @@ def run_handcrafted(
 
 def _run(
     task: HandcraftedTask, plans: list[FoldPlan], name: str, data: str, results: Path,
-    seed: int, workers: int, progress: bool,
+    seed: int, workers: Workers, progress: bool,
 ) -> tuple[HandcraftedTask, RunStore]:  # fmt: skip
     parameters = {"options": asdict(task.options), "methods": task.methods, "seed": seed,
                   "compared": task.compared, "folds": digest([p.name for p in plans])}  # fmt: skip
@@ -237,7 +237,7 @@ def _run(
     task = replace(task, folder=feature_folder(task.clips, task.options))
     # Worker processes take seconds to start; what is finished does without them.
     if not all(store.has_fold(p.name) for p in plans):
-        with processes(workers) as executor:
+        with executor_for(workers) as executor:
             prepare_clips(task.clips, task.options, executor, progress=progress)
             write_matrices(task.clips, task.methods, task.options)
             run_folds(task, plans, store, executor, progress=progress)
@@ -251,7 +251,7 @@ def run_across(
     results: Path,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Train on a database and test on another, with the settings that are best inside the first.

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
 from mecore.evaluation.mean_features import VideoItem, list_videos, prepare_features
 from mecore.evaluation.mean_rows import interval_rows
@@ -138,7 +138,7 @@ def run_mean(
     results: Path,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     labels: Sequence[Labels] = ("true", "permuted"),
     without_transfer: bool = False,
     progress: bool = True,
@@ -155,8 +155,8 @@ def run_mean(
         Where runs are stored; what is there is not computed again.
     seed : int
         Seed of the run.
-    workers : int
-        Processes; no result depends on it.
+    workers : int or str
+        Processes, or the address of a Dask scheduler; no result depends on it.
     labels : sequence of {"true", "permuted"}
         Permuted labels measure chance.
     without_transfer : bool
@@ -180,7 +180,7 @@ def run_mean(
         results, "mean", database.manifest.id, parameters | {"subjects": subjects},
         database.fingerprint,
     )  # fmt: skip
-    with processes(workers) as executor:
+    with executor_for(workers) as executor:
         if not all(store.has_fold(p.name) for p in plans):
             prepare_features(items, options, executor, progress=progress)
         run_folds(task, plans, store, executor, progress=progress)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mecore.data.database import Database
-from mecore.evaluation.executors import processes
+from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.folds import Labels
 from mecore.evaluation.roi_noise import SHARES, noise_clips
 from mecore.evaluation.roi_study import RoiStudy, run_clips, run_roi
@@ -32,7 +32,7 @@ def run_chapter_studies(
     results: Path,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = True,
 ) -> dict[str, RoiStudy]:
     """Run everything that the chapter shows.
@@ -41,8 +41,8 @@ def run_chapter_studies(
     ----------
     databases, options, results, seed, progress
         See `mecore.evaluation.roi_study.run_roi`.
-    workers : int
-        Processes; no result depends on it.
+    workers : int or str
+        Processes, or the address of a Dask scheduler; no result depends on it.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def run_chapter_studies(
     people = {(d.manifest.id, s) for d in databases for s in d.videos.subject}
     clips = noise_clips(min(8, len(people)), seed=seed)
     studies = {}
-    with processes(workers) as executor:
+    with executor_for(workers) as executor:
         common: dict[str, Any] = {"seed": seed, "progress": progress}
         for name, reading in (("honest", clean), ("oracle", leaky)):
             studies[name] = run_roi(

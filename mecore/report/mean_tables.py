@@ -11,6 +11,7 @@ import pandas as pd
 
 from mecore.data.database import Database
 from mecore.descriptors.flow import flow_pairs
+from mecore.evaluation.executors import Workers
 from mecore.evaluation.mean_features import face_crops
 from mecore.evaluation.mean_study import MeanStudy, run_mean
 from mecore.models.mean.options import MeanOptions, option_table
@@ -106,7 +107,7 @@ def distance_ablation(
     results: Path,
     *,
     seed: int,
-    workers: int,
+    workers: Workers,
     progress: bool,
 ) -> pd.DataFrame:
     """Table 6: other distances k between the frames of a pair; trains anew for each."""

@@ -1,23 +1,32 @@
-"""Folds on a Dask cluster: a real scheduler and real workers, one of which is killed."""
+"""Studies on a Dask cluster: a real scheduler and real workers, which are killed and join late."""
 
 import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
+from mecore.data.places import cache_home
 from mecore.errors import MecoreError, OptionError
+from mecore.evaluation import executors
 from mecore.evaluation.executors import InProcess, cluster
 from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.handcrafted_methods import HandcraftedOptions
+from mecore.evaluation.handcrafted_study import run_handcrafted
+from mecore.evaluation.mean_study import run_mean
 from mecore.evaluation.runner import run_folds
 from mecore.evaluation.store import FoldResult, open_run
+from mecore.models.mean.options import preset
 from mecore.seeds import seed_of
+from tests.evaluation.conftest import FEW
 
 # Where workers find the package and the task below.
 WHERE = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
@@ -38,6 +47,25 @@ class Slow:
         return FoldResult(pd.DataFrame({"subject": plan.test, "score": rng.random(1)}))
 
 
+class Large:
+    """A fold with much data, which leaves a note whenever somebody unpacks it."""
+
+    def __init__(self, notes):
+        self.notes, self.data = notes, np.ones(executors._LARGE)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        (self.notes / uuid.uuid4().hex).touch()
+
+    def __call__(self, plan):
+        return plan.name, self.data.sum()
+
+
+def surroundings():
+    """What a task finds where it runs."""
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], cv2.getNumThreads(), cache_home()
+
+
 class Processes:
     """A scheduler and two workers, known by their process ids."""
 
@@ -47,8 +75,17 @@ class Processes:
         while not self.file.is_file():
             time.sleep(0.1)
         self.address = json.loads(self.file.read_text())["address"]
-        alone = ("--nthreads", "1", "--no-nanny")
-        self.workers = [self.start("dask_worker", *alone) for _ in range(2)]
+        self.workers = [self.worker() for _ in range(2)]
+
+    def worker(self, threads=1):
+        return self.start("dask_worker", "--nthreads", str(threads), "--no-nanny")
+
+    def replace_workers(self, *others):
+        """Let others join, and kill those there were."""
+        self.workers, old = list(others), self.workers
+        for process in old:
+            process.kill()
+            process.wait()
 
     def start(self, module, *options):
         common = ("--scheduler-file", str(self.file), "--no-dashboard")
@@ -91,6 +128,73 @@ def test_a_cluster_gives_the_bytes_of_this_process(dask, tmp_path):
     assert rows_of(there) == rows_of(here)
     places = {p.name.split("-")[1] for p in (tmp_path / "there" / "notes").iterdir()}
     assert places <= {str(w.pid) for w in dask.workers}
+
+
+def mean(database, folder, workers):
+    run_mean(database, preset(**FEW), folder, workers=workers, progress=False)
+
+
+def handcrafted(database, folder, workers):
+    options, methods = HandcraftedOptions(atoms=12, iterations=2), ("lbp_top", "sparse_mdmo")
+    run_handcrafted(database, methods, options, folder, workers=workers, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", [mean, handcrafted])
+def test_a_study_on_a_cluster_gives_the_bytes_of_processes(
+    study, dask, tiny, tmp_path, monkeypatch
+):
+    rows, features = {}, {}
+    for name, workers in (("here", 1), ("there", dask.address)):
+        folder = tmp_path / name
+        # Workers of the cluster were started with no such place, nor with this one.
+        monkeypatch.setenv("MECORE_CACHE", str(folder / "cache"))
+        study(tiny, folder / "results", workers)
+        results, cache = folder / "results", folder / "cache" / "features"
+        rows[name] = {p.relative_to(results): p.read_bytes() for p in results.rglob("*.parquet")}
+        features[name] = len(list(cache.rglob("output.pkl")))
+    assert rows["there"] == rows["here"]
+    assert features["there"] == features["here"] > 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_comes_later_is_set_up_like_the_others(dask, tmp_path, monkeypatch):
+    monkeypatch.setenv("MECORE_CACHE", str(tmp_path / "mine"))
+    with cluster(dask.address, 60) as executor:
+        executor.submit(surroundings).result()
+        late = dask.worker()
+        dask.replace_workers(late)
+        found = executor.submit(surroundings).result()
+    assert found == (late.pid, "1", 1, tmp_path / "mine")
+
+
+@pytest.mark.slow
+def test_a_task_with_much_data_is_not_sent_with_every_fold(dask, tmp_path):
+    task = Large(tmp_path / "notes")
+    task.notes.mkdir()
+    with cluster(dask.address, 60) as executor:
+        futures = [executor.submit(task, plan) for plan in PLANS]
+        assert [f.result() for f in futures] == [(p.name, executors._LARGE) for p in PLANS]
+    # Scheduler, first worker, second worker.
+    assert len(list(task.notes.iterdir())) <= 3
+
+
+@pytest.mark.slow
+def test_a_worker_with_several_threads_is_refused(dask):
+    with cluster(dask.address, 60) as executor:
+        dask.replace_workers(dask.worker(threads=2))
+        with pytest.raises(MecoreError, match=r"has 2 threads(.|\n)*--nthreads 1"):
+            executor.submit(surroundings).result()
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_version_of_the_package_is_refused(dask, monkeypatch):
+    monkeypatch.setattr(executors, "source_digest", "{} as it was yesterday".format)
+    with (
+        cluster(dask.address, 60) as executor,
+        pytest.raises(MecoreError, match="another version of mecore"),
+    ):
+        executor.submit(surroundings).result()
 
 
 @pytest.mark.slow

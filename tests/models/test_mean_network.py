@@ -1,4 +1,5 @@
 import json
+import random
 
 import h5py
 import keras
@@ -31,6 +32,16 @@ def _one_thread():
 )
 def test_the_network_has_exactly_the_published_number_of_parameters(n_classes, reading, parameters):
     assert build_mean(n_classes, preset(reading)).whole.count_params() == parameters
+
+
+def test_the_start_of_a_network_depends_on_its_seed_and_not_on_who_else_draws_numbers():
+    def first_weights(disturb):
+        runtime.start(3)
+        disturb()
+        return np.concatenate([w.ravel() for w in build_mean(3, preset()).whole.get_weights()])
+
+    alone = first_weights(lambda: None)
+    np.testing.assert_array_equal(first_weights(random.random), alone)
 
 
 @pytest.mark.parametrize(("n_classes", "flops"), [(3, 3_538_295), (5, 3_539_875)])

@@ -1,0 +1,175 @@
+"""A Dask cluster: one worker against two, and what follows for a database that needs many.
+
+The job is that of a chapter: features of every video of phantom-long, then all folds of MEAN with
+true and with permuted labels, on workers that have done both before. Each round begins with an
+empty cache; median of the rounds.
+
+From its seconds follow those of part A of CAS(ME)³. Features cost as much per frame, and the
+reading of a larger picture on top. A fold costs what it costs to start, and per epoch in proportion
+to the expressions that it trains on; both are told apart by training for twice as many epochs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from benchmarks.common import Result, timed
+from mecore.data.database import Database
+from mecore.data.datasets import open_dataset
+from mecore.data.manifest import load_manifest
+from mecore.data.phantom import LONG, portrait
+from mecore.evaluation.executors import cluster
+from mecore.evaluation.folds import FoldPlan, leave_one_subject_out
+from mecore.evaluation.mean_features import list_videos, prepare_features
+from mecore.evaluation.mean_task import MeanTask
+from mecore.evaluation.runner import run_folds
+from mecore.evaluation.store import open_run
+from mecore.evaluation.videos import VideoItem
+from mecore.models.mean.options import preset
+
+OPTIONS, MANY = preset(spot_epochs=5, recog_epochs=50), (1, 16, 98)
+# Its owners count 13 videos for each of 100 people, and in part B, filmed alike, over 4,000,000
+# frames in 1,508 videos.
+LARGE, VIDEOS, FRAMES_EACH = "cas_me_3_a", 1300, 4_000_000 / 1508
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Both tables; they are made from the same runs."""
+    job = Job(open_dataset("phantom-long", scale="small"))
+    seconds = {n: job.seconds(n, 1 if quick else 3) for n in (1, 2)}
+    table = pd.DataFrame({_workers(n): s for n, s in seconds.items()})
+    table["times faster"] = table[_workers(1)] / table[_workers(2)]
+    yield Result("cluster", "Seconds on the clock, median", table.rename_axis("job"))
+    features = seconds[1].iloc[0] / job.frames + _reading(*load_manifest(LARGE).resolution)
+    yield Result("cluster_large", "Part A of CAS(ME)³, reckoned",
+                 large(features, job.large_fold(), job.bytes_per_frame))  # fmt: skip
+
+
+Items = tuple[VideoItem, ...]
+
+
+def _workers(n: int) -> str:
+    return f"{n:,} worker{'s' * (n > 1)}"
+
+
+class Job:
+    """Features of all videos of a database, and folds of MEAN."""
+
+    def __init__(self, database: Database) -> None:
+        self.items = tuple(list_videos(database, OPTIONS))
+        self.task = MeanTask(self.items, tuple(database.manifest.classes), OPTIONS, short=False)
+        subjects = [i.subject for i in self.items]
+        kinds = ("true", "permuted")
+        self.plans = [p for k in kinds for p in leave_one_subject_out(subjects, 0, k)]  # type: ignore[arg-type]
+        self.frames = sum(i.n_frames for i in self.items)
+        self.bytes_per_frame = 0.0
+
+    def seconds(self, workers: int, rounds: int) -> pd.Series:
+        """Median seconds of the parts of the job on so many workers."""
+        with _local_cluster(workers) as address:
+            few = self.items[:workers], self.plans[:workers]
+            self._round(address, *few, self.items)
+            rows = [self._round(address, self.items, self.plans) for _ in range(rounds)]
+        table = pd.DataFrame(rows, columns=[
+            f"features of {len(self.items)} videos, {self.frames:,} frames",
+            f"{len(self.plans)} folds",
+        ])  # fmt: skip
+        table["both"] = table.sum(axis=1)
+        return table.median()
+
+    def _round(
+        self, address: str, items: Items, plans: list[FoldPlan], others: Items = ()
+    ) -> tuple[float, float]:
+        with _empty_home() as home, cluster(address) as executor:
+            _, features = timed(partial(prepare_features, items, OPTIONS, executor))
+            prepare_features(others, OPTIONS, executor)
+            size = sum(p.stat().st_size for p in home.rglob("*.pkl"))
+            self.bytes_per_frame = size / self.frames
+            store = open_run(home, "cluster", "phantom-long", {}, "")
+            _, folds = timed(partial(run_folds, self.task, plans, store, executor))
+        return features / 1e3, folds / 1e3
+
+    def large_fold(self) -> float:
+        """Seconds of a fold on the large database."""
+        twice = replace(
+            OPTIONS, spot_epochs=2 * OPTIONS.spot_epochs, recog_epochs=2 * OPTIONS.recog_epochs
+        )
+        longer = replace(self.task, options=twice)
+        with _local_cluster(1) as address, _empty_home(), cluster(address) as executor:
+            prepare_features(self.items, OPTIONS, executor)
+            executor.submit(self.task, self.plans[0]).result()  # warm
+            once, double = (
+                pd.Series(executor.submit(task, self.plans[0]).result().seconds)
+                for task in (self.task, longer)
+            )
+        expected = load_manifest(LARGE).expected
+        people = expected.subjects
+        train = [i for i in self.items if i.subject in self.plans[0].train]
+        more = expected.kinds["micro"] * (1 - 1 / people) / sum(len(i.expressions) for i in train)
+        seconds = once.inference / once.frames * VIDEOS * FRAMES_EACH / people
+        for part, epochs in (("spotting", "spot_epochs"), ("recognition", "recog_epochs")):
+            each = (double[part] - once[part]) / getattr(OPTIONS, epochs)
+            seconds += once[part] - each * getattr(OPTIONS, epochs)
+            seconds += each * getattr(preset(), epochs) * more
+        return float(seconds)
+
+
+def large(per_frame: float, per_fold: float, bytes_per_frame: float) -> pd.DataFrame:
+    """Hours on several numbers of workers, and what the cache takes."""
+    folds = 2 * load_manifest(LARGE).expected.subjects
+    parts = {
+        f"features of {VIDEOS:,} videos": (VIDEOS, FRAMES_EACH * per_frame),
+        f"{folds} folds, true and permuted labels": (folds, per_fold),
+    }
+    rows = {
+        name: {"seconds for one": seconds}
+        | {f"hours, {_workers(n)}": math.ceil(count / n) * seconds / 3600 for n in MANY}
+        for name, (count, seconds) in parts.items()
+    }
+    table = pd.DataFrame(rows).T
+    table.loc["both"] = table.sum().where(table.columns != "seconds for one")
+    cache = VIDEOS * FRAMES_EACH * bytes_per_frame / 1e9
+    return table.assign(**{"cache, GB": [cache, 0, cache]}).rename_axis("part")
+
+
+def _reading(width: int, height: int) -> float:
+    """Seconds that a picture of this size takes longer to read than one of the phantom."""
+    face, seconds = portrait(LONG.seed, 0, size=LONG.size), []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in ((width, height), (LONG.size, LONG.size)):
+            path = f"{folder}/{size[0]}.jpg"
+            cv2.imwrite(path, cv2.resize(face, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
+            seconds.append(np.median([timed(partial(cv2.imread, path))[1] for _ in range(30)]))
+    return float(seconds[0] - seconds[1]) / 1e3
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[str]:
+    from distributed import LocalCluster
+
+    with LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as local:
+        yield local.scheduler_address
+
+
+@contextmanager
+def _empty_home() -> Iterator[Path]:
+    saved = os.environ.get("MECORE_CACHE")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["MECORE_CACHE"] = home
+        try:
+            yield Path(home)
+        finally:
+            os.environ.pop("MECORE_CACHE") if saved is None else os.environ.update(
+                MECORE_CACHE=saved
+            )
