@@ -103,23 +103,22 @@ class _Cluster(Executor):
     def __init__(self, client: Any) -> None:
         self._client, self._inner = client, client.get_executor(pure=False)
         self._home = str(cache_home()), source_digest(".")
-        self._task: tuple[Any, Any] = None, None
+        self._sent: dict[int, tuple[Any, Any]] = {}
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run ``fn`` on some worker; one that holds much data is sent once for all its calls."""
-        if fn is not self._task[0]:
+        if id(fn) not in self._sent:
             large = len(pickle.dumps(fn)) > _LARGE
             # A task of its own, not scattered data: that would be lost with the worker it is on.
-            self._task = fn, self._client.submit(_same, fn, pure=False) if large else fn
-        future: Future[Any] = self._inner.submit(
-            _there, *self._home, self._task[1], *args, **kwargs
-        )
+            self._sent[id(fn)] = fn, self._client.submit(_same, fn, pure=False) if large else fn
+        task = self._sent[id(fn)][1]
+        future: Future[Any] = self._inner.submit(_there, *self._home, task, *args, **kwargs)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for what was submitted, or cancel it; then leave the cluster to others."""
         self._inner.shutdown(wait and not cancel_futures)
-        self._task = None, None
+        self._sent.clear()
         self._client.close()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from mecore.errors import OptionError, nearest
 from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, FlowTask, NetworkTask
 from mecore.evaluation.folds import Labels, leave_one_subject_out
+from mecore.evaluation.progress import progress_bar
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import open_run
 from mecore.models.flow.networks import NETWORKS
@@ -26,6 +29,7 @@ EPOCHS = {"STSTNet": 100, "OFF-ApexNet": 20, "MEAN, recognition": 100}
 # Part of what a run is: sums over another number of folds may differ in their last digit.
 TOGETHER = 17
 MODELS = (*NETWORKS, *CLASSIFIERS)
+Run: TypeAlias = tuple[NDArray[Any], NDArray[Any], float]
 
 
 @dataclass(frozen=True)
@@ -133,17 +137,39 @@ def run_flow_study(
     for model in models:
         if model not in MODELS:
             raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
-    parts, seconds = [], []
+    tasks = {model: _task(data, model, epochs) for model in models}
+    runs = [
+        (model, labels, seed)
+        for model, task in tasks.items()
+        for labels, chosen in (("true", seeds), ("permuted", chance_seeds))
+        for seed in (chosen if isinstance(task, NetworkTask) else chosen[:1])
+    ]
     with executor_for(workers) as pool:
-        for model in models:
-            task = _task(data, model, epochs)
-            for labels, chosen in (("true", seeds), ("permuted", chance_seeds)):
-                chosen = chosen if isinstance(task, NetworkTask) else chosen[:1]
-                runs = [_run(task, s, labels, results, pool, progress) for s in chosen]  # type: ignore[arg-type]
-                steps, honest, spent = zip(*runs, strict=True)
-                parts.append(Predictions(model, labels, np.stack(steps), np.stack(honest)))  # type: ignore[arg-type]
-                seconds += [{"model": model, "labels": labels, "seconds": s} for s in spent]
-    return FlowStudy(data, tuple(parts), pd.DataFrame(seconds))
+        done = _all_at_once(
+            [partial(_run, tasks[m], s, k, results, pool) for m, k, s in runs],  # type: ignore[arg-type]
+            pool, progress,
+        )  # fmt: skip
+    parts = []
+    for (model, labels), group in groupby(zip(runs, done, strict=True), lambda r: r[0][:2]):
+        steps, honest, _ = zip(*(result for _, result in group), strict=True)
+        parts.append(Predictions(model, labels, np.stack(steps), np.stack(honest)))
+    seconds = pd.DataFrame(
+        [[model, labels, result[2]] for (model, labels, _), result in zip(runs, done, strict=True)],
+        columns=["model", "labels", "seconds"],
+    )
+    return FlowStudy(data, tuple(parts), seconds)
+
+
+def _all_at_once(runs: Sequence[Callable[[], Run]], pool: Executor, progress: bool) -> list[Run]:
+    """Hand the folds of all runs to the pool, so that none waits for the last fold of another."""
+    with ThreadPoolExecutor(len(runs)) as threads:
+        futures = [threads.submit(run) for run in runs]
+        try:
+            list(progress_bar(as_completed(futures), len(futures), "runs", progress))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [f.result() for f in futures]
 
 
 def _task(data: FlowImages, model: str, epochs: int) -> NetworkTask | ClassifierTask:
@@ -153,9 +179,8 @@ def _task(data: FlowImages, model: str, epochs: int) -> NetworkTask | Classifier
 
 
 def _run(
-    task: NetworkTask | ClassifierTask, seed: int, labels: Labels, results: Path, pool: Executor,
-    progress: bool,
-) -> tuple[NDArray[Any], NDArray[Any], float]:  # fmt: skip
+    task: NetworkTask | ClassifierTask, seed: int, labels: Labels, results: Path, pool: Executor
+) -> Run:
     """One model, seed and kind of labels: steps (T, N), honest (N,), seconds of all folds."""
     plans = leave_one_subject_out(task.data.samples.subject, seed, labels)
     parameters = {"model": task.model, "seed": seed, "labels": labels, "together": TOGETHER}
@@ -164,7 +189,7 @@ def _run(
         results, "honest_evaluation", task.data.manifest.id, parameters, task.data.fingerprint
     )
     together = TOGETHER if isinstance(task, NetworkTask) else 0
-    run_folds(task, plans, store, pool, together=together, progress=progress)
+    run_folds(task, plans, store, pool, together=together, progress=False)
     table = collect(store, plans, "steps").sort_values(["step", "sample"], kind="stable")
     steps = table.predicted.to_numpy(np.int64).reshape(-1, len(task.data.samples))
     rows = collect(store, plans)
