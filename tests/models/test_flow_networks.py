@@ -1,9 +1,12 @@
 """Stacked folds against one plain Keras network after another."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from mecore.models.flow.networks import NETWORKS, Block, FlowNetwork, build, first_weights
 from mecore.models.flow.networks import weight_shapes as shapes_of
@@ -133,3 +136,15 @@ def test_a_copy_is_never_asked_about_what_it_was_trained_on(samples):
     everything = np.ones((4, N), bool)
     with pytest.raises(ValueError, match="not trained on"):
         train(stack_of(STILL[0], 4), images, labels, everything, everything, Training(1), 0)
+
+
+def test_a_finished_training_leaves_no_graph_behind(samples):
+    def graphs():
+        gc.collect()
+        return sum(isinstance(o, FuncGraph) for o in gc.get_objects())
+
+    images, labels, subject = samples
+    before = graphs()
+    seen = np.arange(4)[:, None] != subject
+    train(stack_of(STILL[0], 4), images, labels, seen, ~seen, Training(1, 8), seed=0)
+    assert graphs() == before

@@ -12,6 +12,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mecore.models.adam import Adam
 from mecore.models.dense_lstm.options import DenseOptions
 
 Floats = NDArray[np.float32]
@@ -71,7 +72,7 @@ def train(
     DataFrame
         epoch, loss.
     """
-    optimizer = keras.optimizers.Adam(options.rate)
+    optimizer = Adam(options.rate)
     optimizer.build(network.trainable_variables)
 
     def step(x: Any, mask: Any, y: Any) -> Any:

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mecore.models.adam import Adam
 from mecore.models.flow.networks import Block, FlowNetwork
 
 Floats = NDArray[np.float32]
@@ -79,7 +80,8 @@ class Stack:
 
     def logits(self, patches: Sequence[Any], step: Any = None) -> Any:
         """Logits (F, n, C) of images given as patches; with a ``step``, dropout acts."""
-        net, weights = self.network, iter(self.weights)
+        # Tensors: a slice of a variable in a graph keeps graph and variables for ever.
+        net, weights = self.network, map(tf.convert_to_tensor, self.weights)
         drop = _Dropout(self.seeds, step)
         x = drop(tf.concat(self._streams(patches, weights), -1), net.dropout_maps)
         for block in net.joint:
@@ -179,29 +181,10 @@ def _shared(patches: Any, kernels: Sequence[Any]) -> Any:
     copies, filters, side = kernel.shape[0], kernel.shape[-1], math.isqrt(patches.shape[2])
     matrix = tf.reshape(tf.transpose(kernel, (1, 2, 3, 0, 4)), (patches.shape[3], -1))
     parts = [tf.reshape(p, (-1, patches.shape[3])) for p in tf.unstack(patches, axis=1)]
-    maps = tf.reshape(_largest(matrix, parts), (-1, side, side, copies, filters))
+    # Of equal ones the first learns, as in Keras.
+    largest = reduce(tf.maximum, [part @ matrix for part in parts])
+    maps = tf.reshape(largest, (-1, side, side, copies, filters))
     return tf.transpose(maps, (3, 0, 1, 2, 4))
-
-
-def _largest(matrix: Any, parts: Sequence[Any]) -> Any:
-    """Largest of ``part @ matrix`` over the parts; of equal ones the first learns, as in Keras."""
-
-    @tf.custom_gradient
-    def largest(matrix: Any) -> Any:
-        products = [part @ matrix for part in parts]
-        best = reduce(tf.maximum, products)
-
-        def gradient(upstream: Any) -> Any:
-            gradients = []
-            for part, product in zip(parts, products, strict=True):
-                own = tf.where(product == best, upstream, 0.0)
-                upstream -= own
-                gradients.append(tf.matmul(part, own, transpose_a=True))
-            return tf.add_n(gradients)
-
-        return best, gradient
-
-    return largest(matrix)
 
 
 def _separate(x: Any, kernel: Any, block: Block, size: int) -> Any:
@@ -291,7 +274,7 @@ def train(
 def _training_step(
     stack: Stack, images: Floats, labels: Any, seen: Any, learning_rate: float
 ) -> Callable[[Any, Any], None]:
-    optimiser = keras.optimizers.Adam(learning_rate)
+    optimiser = Adam(learning_rate)
     optimiser.build(stack.weights)
     pictures = [tf.constant(p) for p in stack.patches(images)]
     told, counted = tf.constant(labels, tf.int32), tf.constant(seen, tf.float32)

@@ -16,6 +16,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mecore.models.adam import Adam
 from mecore.models.mean.fused import FusedShared
 from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions
@@ -140,7 +141,7 @@ class _Stage:
     def __init__(self, models: list[keras.Model], body: Any, options: MeanOptions) -> None:
         self.models, self.body, self.batch_size = models, body, options.batch_size
         self.variables = [v for m in models for v in m.trainable_variables]
-        self.optimizer = keras.optimizers.Adam(options.learning_rate)
+        self.optimizer = Adam(options.learning_rate)
         self.optimizer.build(self.variables)
 
     def _measure(self, x: Any, y: Any, training: bool) -> list[Any]:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mecore.models.adam import Adam
 from mecore.models.roi.losses import batches, inverse_frequencies, loss_of
 from mecore.models.roi.network import region_cnn
 from mecore.models.roi.options import RoiOptions
@@ -92,7 +92,7 @@ class RegionCnns:
         per_clip = options.frames_per_clip
         lengths = [min(per_clip or len(c.frames), len(c.frames)) for c in clips]
         weights = inverse_frequencies(np.repeat(labels, lengths, axis=0), self.n_outputs, options)
-        optimizer = keras.optimizers.Adam(options.cnn_rate)
+        optimizer = Adam(options.cnn_rate)
         optimizer.build(self.stacked.variables)
         step, watch = self._compiled(optimizer, weights)
         watched = _watched(*monitor) if monitor and len(monitor[1]) else None

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mecore.models.adam import Adam
 from mecore.models.roi.losses import batches, inverse_frequencies, loss_of
 from mecore.models.roi.network import FEATURES, sequence_network
 from mecore.models.roi.options import RoiOptions
@@ -83,7 +83,7 @@ class SequenceStage:
         self.options, self.n_regions, self.n_classes = options, n_regions, n_classes
         self.model = sequence_network(n_regions, n_classes, options)
         self.stacked = StackedSequence(self.model, n_regions)
-        self.optimizer = keras.optimizers.Adam(options.lstm_rate)
+        self.optimizer = Adam(options.lstm_rate)
         self.optimizer.build(self.stacked.variables)
         self._state = [*self.stacked.variables, *self.optimizer.variables]
         self._start = [np.asarray(v) for v in self._state]
