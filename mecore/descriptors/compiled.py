@@ -33,6 +33,9 @@ def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(function: Callable[..., Any], fastmath: bool) -> Callable[..., Any]:
     options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
+    # A function that is called by another has its code in there. Else the process that compiles it
+    # would call a copy of its own, in which sums are ordered otherwise than in what it keeps.
+    options["forceinline"] = True
     try:
         return njit(function, cache=True, **options)
     except RuntimeError:

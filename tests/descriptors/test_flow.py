@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -311,6 +314,21 @@ def test_a_distance_or_number_of_threads_below_one_is_refused(bad):
 def test_a_clip_is_a_stack_of_grey_frames():
     with pytest.raises(ValueError, match=r"\(T, H, W\)"):
         flow_pairs(np.zeros((5, 32, 32, 3), np.uint8), 1)
+
+
+@pytest.mark.slow
+def test_loops_compiled_a_moment_ago_give_the_bytes_of_loops_compiled_before(tmp_path):
+    np.savez(tmp_path / "pair.npz", *moving(1.5, 0.5)[:2])
+    code = (
+        "import numpy as np\nfrom mecore.descriptors.flow import optical_flow\n"
+        f"pair = np.load({str(tmp_path / 'pair.npz')!r})\n"
+        "print(optical_flow(*pair.values(), engine='fast').tobytes().hex())"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "loops")}
+    first, second = (subprocess.check_output(command, env=environment) for _ in range(2))
+    assert len(first) > 2 * 4 * 2 * SIDE**2
+    assert first == second
 
 
 def test_without_a_writable_folder_the_loops_are_compiled_and_it_is_said(monkeypatch):
