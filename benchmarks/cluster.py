@@ -164,7 +164,7 @@ def _local_cluster(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
     quiet = {"dashboard_address": ":0", "silence_logs": logging.ERROR}
-    with LocalCluster(workers, threads_per_worker=1, **quiet) as local:
+    with LocalCluster(n_workers=workers, threads_per_worker=1, **quiet) as local:
         yield local.scheduler_address
 
 
