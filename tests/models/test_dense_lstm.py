@@ -11,12 +11,6 @@ from mecore.models.dense_lstm.options import DenseOptions, option_table, reading
 from mecore.models.dense_lstm.projection import fit_projection
 from mecore.models.dense_lstm.training import Scorer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    runtime.configure()
-
-
 SMALL = reading(positions=8, stride=4, epochs=2, every=1, batch=8, components=4, skip=2)
 
 

@@ -15,7 +15,6 @@ FEATURES = np.random.default_rng(0).random((21, 42, 42, 3), np.float32)
 
 @pytest.fixture(scope="module", autouse=True)
 def _keras():
-    runtime.configure()
     runtime.start(0)
 
 

@@ -21,11 +21,6 @@ RNG = np.random.default_rng(0)
 FEATURES = RNG.random((40, 42, 42, 3), np.float32)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    runtime.configure()
-
-
 @pytest.mark.parametrize(
     ("n_classes", "reading", "parameters"),
     [(3, "default", 7608), (5, "default", 8394), (4, "default", 8001), (3, "as_written", 7552)],

@@ -26,11 +26,6 @@ SMALL = preset(patch_scale=0.1, cnn_epochs=2, lstm_epochs=2, frames_per_clip=2, 
 PIXELS = sum(h * w for h, w in (patch_size(n, 0.1) for n in SIX))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    runtime.configure()
-
-
 @pytest.mark.parametrize(
     ("channels", "cnn", "system"), [("4", 106_852, 1_093_531), ("3", 106_752, 1_092_931)]
 )
