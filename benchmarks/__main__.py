@@ -2,9 +2,9 @@
 
     python -m benchmarks [NAME ...] [--quick] [--out FOLDER]
 
-Without --quick, tables are written to ``book/measured``: the page «How fast» shows them with the
-machine they were made on. A benchmark is a function ``measure(quick)`` that yields tables; a new
-one takes one line in `BENCHMARKS`.
+One that takes long is run only when it is named: audit. Without --quick, tables are written to
+``book/measured``: pages of the book show them with the machine they were made on. A benchmark is a
+function ``measure(quick)`` that yields tables; a new one takes one line in `BENCHMARKS`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import cv2
 
 from benchmarks import (
     analyze,
+    audit,
     check,
     cluster,
     common,
@@ -49,7 +50,10 @@ BENCHMARKS = {
     "roi": roi.measure,
     "folds": folds.measure,
     "cluster": cluster.measure,
+    "audit": audit.measure,
 }
+# Takes long, and data that few have.
+ON_REQUEST = {"audit"}
 
 
 def main() -> None:
@@ -68,7 +72,7 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
     folder = options.out or (None if options.quick else shared_folder("book") / "measured")
     cv2.setNumThreads(1)
-    for name in options.names or BENCHMARKS:
+    for name in options.names or [n for n in BENCHMARKS if n not in ON_REQUEST]:
         run(name, options.quick, folder)
 
 

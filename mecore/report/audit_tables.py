@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mecore.data.features import FlowImages
+from mecore.data.places import shared_folder
 from mecore.evaluation.audit import CHOICES
 from mecore.evaluation.flow_study import EPOCHS, FlowStudy
 from mecore.evaluation.flow_tasks import CLASSIFIERS
@@ -63,6 +64,19 @@ def audit_table(rows: pd.DataFrame, measure: str = "UF1", labels: str = "true") 
     wide = part.pivot(index="model", columns="choice", values="score")
     columns = [c for c in CHOICES if c in wide]
     return wide.loc[part.model.unique(), columns].rename_axis(index=None, columns=None)
+
+
+def people_tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """UF1 under every habit of choosing by kind of labels, to be kept; honest with its interval."""
+    tables = {k: audit_table(rows, labels=k).round(3) for k in ("true", "permuted")}
+    tables["true"]["honest"] = honest_table(rows)["UF1, full"]
+    return {k: table.rename_axis("model") for k, table in tables.items()}
+
+
+def measured_on_people(labels: str = "true") -> pd.DataFrame:
+    """One of the `people_tables` as it was measured once."""
+    path = shared_folder("book") / "measured" / f"audit_people_{labels}.csv"
+    return pd.read_csv(path, index_col=0).rename_axis(index=None)
 
 
 def honest_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,32 @@
+"""The audit of real micro-expressions, kept for the book where their images are not at hand.
+
+It takes half an hour on two cores, so it is run only when it is named. Runs are kept in results/,
+and shared with the chapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.common import Result
+from mecore.data.check import default_workers
+from mecore.data.external import set_folder
+from mecore.data.places import results_home
+from mecore.errors import DataError
+from mecore.evaluation.audit import Audit
+from mecore.evaluation.flow_images import open_flow_images
+from mecore.evaluation.flow_study import run_flow_study, small
+from mecore.report.audit_tables import people_tables
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """UF1 of every model under every habit of choosing, with true and with permuted labels."""
+    folder = set_folder("megc2019_flow")
+    if folder is None:
+        raise DataError("the flow images are not at hand", todo="mecore fetch megc2019-flow")
+    data = open_flow_images("megc2019_flow", str(folder))
+    data, plan = small(data, 2, 0) if quick else (data, {})
+    study = run_flow_study(data, results_home(), workers=default_workers(), **plan)
+    title = f"UF1 on {len(data.samples)} micro-expressions of people, mean over seeds"
+    for labels, table in people_tables(Audit(study).rows()).items():
+        yield Result(f"audit_people_{labels}", f"{title}, {labels} labels", table)
