@@ -71,10 +71,10 @@ import resource, sys, warnings
 import numpy as np
 from mecore.descriptors.tvl1_graph import stream
 
-frames = np.random.default_rng(0).uniform(0, 255, (400, 64, 64)).astype(np.float32)
+frames = np.random.default_rng(0).uniform(0, 255, (400, 128, 128)).astype(np.float32)
 expected = list(stream(frames[:3], 1))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 200 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + 1200 * 2**20,) * 2)
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     flows = list(stream(frames, 1, 399))
@@ -91,6 +91,6 @@ def test_where_the_memory_does_not_suffice_smaller_batches_are_taken_and_it_is_s
         [sys.executable, "-c", SHORT_OF_MEMORY], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "not enough memory for 399 pairs of 64×64 pixels at once: going on with 199" in (
+    assert "not enough memory for 399 pairs of 128×128 pixels at once: going on with 199" in (
         done.stdout
     )
