@@ -119,6 +119,8 @@ def render(folder: Path) -> None:
     MecoreError
         jupyter-book warned of something.
     """
+    # From nothing: what an earlier build left behind would show in the bytes of this one.
+    shutil.rmtree(folder / "_build", ignore_errors=True)
     # Warnings are errors: a figure without its file or a dead reference must not be published.
     build = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", build, "build", str(folder), "-W", "-n", "--keep-going"]
