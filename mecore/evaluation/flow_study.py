@@ -149,15 +149,20 @@ def run_flow_study(
             [partial(_run, tasks[m], s, k, results, pool) for m, k, s in runs],  # type: ignore[arg-type]
             pool, progress,
         )  # fmt: skip
+    return _study(data, runs, done)
+
+
+def _study(
+    data: FlowImages, runs: Sequence[tuple[str, Any, int]], done: Sequence[Run]
+) -> FlowStudy:
+    """Put runs of one model and kind of labels together, one after another for each seed."""
     parts = []
     for (model, labels), group in groupby(zip(runs, done, strict=True), lambda r: r[0][:2]):
         steps, honest, _ = zip(*(result for _, result in group), strict=True)
         parts.append(Predictions(model, labels, np.stack(steps), np.stack(honest)))
-    seconds = pd.DataFrame(
-        [[model, labels, result[2]] for (model, labels, _), result in zip(runs, done, strict=True)],
-        columns=["model", "labels", "seconds"],
-    )
-    return FlowStudy(data, tuple(parts), seconds)
+    seconds = [[*run[:2], spent] for run, (_, _, spent) in zip(runs, done, strict=True)]
+    table = pd.DataFrame(seconds, columns=["model", "labels", "seconds"])
+    return FlowStudy(data, tuple(parts), table)
 
 
 def _all_at_once(runs: Sequence[Callable[[], Run]], pool: Executor, progress: bool) -> list[Run]:
