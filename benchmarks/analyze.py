@@ -24,17 +24,17 @@ from benchmarks.common import Result
 from mecore import runtime
 from mecore.data.external import file_set
 from mecore.data.frames import VideoFile, stream_video, video_file
-from mecore.data.phantom import LONG, write_phantom
-from mecore.descriptors.flow import flow_stream
+from mecore.descriptors.flow.engines import flow_stream
 from mecore.errors import ExternalFileError
-from mecore.evaluation.analyze import BATCH, face_boxes, score_video, spot
-from mecore.evaluation.mean_features import CROP, crop_landmarks, flow_inputs
 from mecore.models.mean.ensemble import Ensemble
+from mecore.models.mean.inputs import CROP, crop_landmarks, flow_inputs
 from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions, preset
 from mecore.models.mean.weights import SETS, published_networks
+from mecore.phantom import LONG, write_phantom
 from mecore.preprocessing.crop import crop_face
 from mecore.spotting.labels import flow_distance
+from mecore.video.analyze import BATCH, face_boxes, score_video, spot
 
 SIZE, FPS, TARGET = (640, 480), 200, 200
 CLASSES = SETS["casme2"]["classes"]

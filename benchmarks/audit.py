@@ -13,10 +13,10 @@ from mecore.data.check import default_workers
 from mecore.data.external import set_folder
 from mecore.data.places import results_home
 from mecore.errors import DataError
-from mecore.evaluation.audit import Audit
 from mecore.evaluation.flow_images import open_flow_images
-from mecore.evaluation.flow_study import run_flow_study, small
-from mecore.report.audit_tables import people_tables
+from mecore.studies.honest_evaluation.audit import Audit
+from mecore.studies.honest_evaluation.study import run_flow_study, small
+from mecore.studies.honest_evaluation.tables import people_tables
 
 
 def measure(quick: bool) -> Iterator[Result]:

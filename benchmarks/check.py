@@ -17,7 +17,7 @@ from benchmarks.common import Result, beside_aims, in_turn
 from mecore.data.annotations import read_annotations
 from mecore.data.check import check_database
 from mecore.data.manifest import load_manifest
-from mecore.data.phantom import SHORT, portrait
+from mecore.phantom import SHORT, portrait
 
 COLUMNS = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units",
            "Estimated Emotion"]  # fmt: skip

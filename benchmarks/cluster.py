@@ -28,15 +28,15 @@ import pandas as pd
 from benchmarks.common import Result, timed
 from mecore.data.database import Database, open_database
 from mecore.data.manifest import load_manifest
-from mecore.data.phantom import LONG, portrait, write_phantom
 from mecore.evaluation.executors import cluster
 from mecore.evaluation.folds import FoldPlan, leave_one_subject_out
-from mecore.evaluation.mean_features import list_videos, prepare_features
-from mecore.evaluation.mean_task import MeanTask
 from mecore.evaluation.runner import run_folds
 from mecore.evaluation.store import open_run
 from mecore.evaluation.videos import VideoItem
 from mecore.models.mean.options import preset
+from mecore.phantom import LONG, portrait, write_phantom
+from mecore.studies.mean.features import list_videos, prepare_features
+from mecore.studies.mean.fold import MeanTask
 
 Items = tuple[VideoItem, ...]
 OPTIONS, MANY = preset(spot_epochs=5, recog_epochs=50), (1, 16, 98)

@@ -16,14 +16,15 @@ from benchmarks.common import Result
 from mecore import runtime
 from mecore.data.database import Database
 from mecore.data.datasets import open_dataset
-from mecore.descriptors.flow import Engine, optical_flow
+from mecore.descriptors.flow.engines import Engine, optical_flow
 from mecore.errors import ExternalFileError
-from mecore.evaluation.mean_features import face_crops, flow_inputs, list_videos
-from mecore.evaluation.mean_study import chapter_options, run_mean
 from mecore.models.mean.ensemble import Ensemble
+from mecore.models.mean.inputs import face_crops, flow_inputs
 from mecore.models.mean.options import preset
 from mecore.models.mean.weights import published_networks
 from mecore.spotting.labels import flow_distance
+from mecore.studies.mean.features import list_videos
+from mecore.studies.mean.study import chapter_options, run_mean
 
 ENGINES: tuple[Engine, ...] = ("dual", "fast", "dis")
 MEASURES = {"spotting F1": "f1", "AP@[.5:.95]": "ap_50_95", "UF1": "recognition_uf1",

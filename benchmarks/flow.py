@@ -30,12 +30,12 @@ from benchmarks import flow_quality
 from benchmarks.common import Result
 from benchmarks.flow_methods import ENGINES, METHODS, Floats
 from benchmarks.flow_quality import SIDE, around, frame_of
-from mecore.data.phantom import SHORT, true_flow, write_phantom
-from mecore.data.phantom.script import write_script
-from mecore.descriptors.flow import flow_pairs, flow_stream
-from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
-from mecore.descriptors.tvl1_kernels import solve_level
-from mecore.descriptors.tvl1_pyramid import Level, pyramid
+from mecore.descriptors.flow.engines import flow_pairs, flow_stream
+from mecore.descriptors.flow.tvl1 import TVL1, TVL1Parameters
+from mecore.descriptors.flow.tvl1_kernels import solve_level
+from mecore.descriptors.flow.tvl1_pyramid import Level, pyramid
+from mecore.phantom import SHORT, true_flow, write_phantom
+from mecore.phantom.script import write_script
 
 
 def measure(quick: bool) -> Iterator[Result]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from skimage.registration import optical_flow_tvl1
 
-from mecore.descriptors.flow import optical_flow
+from mecore.descriptors.flow.engines import optical_flow
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common import Result
 from benchmarks.flow_methods import METHODS, REFERENCES, Floats, Image
-from mecore.data.phantom import SHORT, Nuisance, load_truth, true_flow, write_phantom
-from mecore.data.phantom.script import Take, write_script
+from mecore.phantom import SHORT, Nuisance, load_truth, true_flow, write_phantom
+from mecore.phantom.script import Take, write_script
 
 SIDE, FINER = 128, 4
 COMPARED = {name: method for name, method in METHODS.items() if name != "dual"}

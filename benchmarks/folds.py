@@ -20,11 +20,11 @@ from mecore import runtime
 from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.evaluation.executors import processes
-from mecore.evaluation.flow_study import TOGETHER
-from mecore.evaluation.flow_tasks import NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.models.flow.networks import NETWORKS, build, first_weights
 from mecore.models.flow.stacked import Stack, Training, train
+from mecore.studies.honest_evaluation.fold import NetworkTask
+from mecore.studies.honest_evaluation.study import TOGETHER
 
 SUBJECTS, SAMPLES, EPOCHS, BATCH, WORKERS = 68, 442, 200, 64, 2
 WHOLE = "STSTNet"

@@ -13,10 +13,9 @@ import pandas as pd
 
 from benchmarks.common import Result
 from mecore.data.database import open_database
-from mecore.data.datasets import PHANTOMS
-from mecore.data.phantom import PhantomSpec, write_phantom
 from mecore.evaluation.executors import processes
-from mecore.evaluation.phantom_checks import check_phantom, summary
+from mecore.phantom import SPECS, PhantomSpec, write_phantom
+from mecore.studies.data.phantom_checks import check_phantom, summary
 
 WORKERS = 2
 
@@ -24,7 +23,7 @@ WORKERS = 2
 def measure(quick: bool) -> Iterator[Result]:
     """Write both sets; their promises and their cost."""
     with tempfile.TemporaryDirectory() as temporary:
-        for name, whole in PHANTOMS.items():
+        for name, whole in SPECS.items():
             spec, folder = whole.small() if quick else whole, Path(temporary) / name
             cost = _write(spec, folder / "set")
             few = replace(spec, subjects=2, recordings=2, seconds=(0.5, 1.0))

@@ -1,8 +1,8 @@
 """ROI CNN-LSTM measured: a fold, stacked against plain networks, and the memory of 442 clips.
 
-Clips are noise (`mecore.evaluation.roi_noise`): cost does not depend on what is seen. Seconds of a
-fold are those of the processor; where TensorFlow finds a GPU, it is used, and they are those of the
-clock.
+Clips are noise (`mecore.studies.roi_cnn_lstm.noise`): cost does not depend on what is seen. Seconds
+of a fold are those of the processor; where TensorFlow finds a GPU, it is used, and they are those
+of the clock.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import tensorflow as tf
 from benchmarks.common import Result, beside_aims, clock, in_turn, memory_of
 from mecore import runtime
 from mecore.evaluation.folds import leave_one_subject_out
-from mecore.evaluation.roi_noise import SHARES, noise_clips
-from mecore.evaluation.roi_task import RoiTask
 from mecore.models.roi.cnn_training import RegionCnns
 from mecore.models.roi.network import sequence_network
 from mecore.models.roi.options import preset
 from mecore.models.roi.stacked import StackedSequence
 from mecore.preprocessing.regions import SIX, Patches, patch_size
+from mecore.studies.roi_cnn_lstm.fold import RoiTask
+from mecore.studies.roi_cnn_lstm.noise import SHARES, noise_clips
 
 Step = Callable[[], Any]
 FRAMES = 70

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.common import Result
 from benchmarks.engines import ENGINES, NAMES
 from mecore.data.datasets import open_dataset
-from mecore.descriptors.flow import Engine
+from mecore.descriptors.flow.engines import Engine
 from mecore.evaluation.videos import VideoItem, list_videos
 from mecore.metrics.apex_spotting import count_apexes
 from mecore.metrics.average_precision import average_precision

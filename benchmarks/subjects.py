@@ -11,9 +11,9 @@ from benchmarks.common import Result
 from mecore.data.datasets import open_dataset
 from mecore.evaluation.executors import processes
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.mean_features import list_videos, prepare_features
-from mecore.evaluation.mean_task import MeanTask
 from mecore.models.mean.options import preset
+from mecore.studies.mean.features import list_videos, prepare_features
+from mecore.studies.mean.fold import MeanTask
 
 
 def measure(quick: bool) -> Iterator[Result]:

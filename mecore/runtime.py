@@ -1,21 +1,26 @@
-"""TensorFlow set up so that results repeat: one thread, fixed seeds, deterministic operations.
+"""Repeatable computation: seeds, and TensorFlow with one thread and deterministic operations.
 
 One thread per process, because sums that are split among threads differ in their last digits, and
-results must not depend on the number of cores. Work is spread over processes instead, one fold
-each.
+results must not depend on the number of cores. Work is spread over processes instead.
 """
 
 from __future__ import annotations
 
 import random
+import zlib
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras.src.random import seed_generator
 
-# In a notebook its warnings go to the page.
-tf.get_logger().setLevel("ERROR")
+
+def seed_of(seed: int, name: str) -> int:
+    """Return the seed of one part of a run, such as a fold, from the seed of the run.
+
+    Examples
+    --------
+    >>> seed_of(0, "sub01") == seed_of(0, "sub01") != seed_of(0, "sub02")
+    True
+    """
+    return int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
 
 
 def configure() -> None:
@@ -24,6 +29,11 @@ def configure() -> None:
     A GPU is used where TensorFlow finds one; its memory is taken as needed, so that several
     processes can share it.
     """
+    # TensorFlow takes seconds to import: who needs a seed only does without it.
+    import tensorflow as tf
+
+    # In a notebook its warnings go to the page.
+    tf.get_logger().setLevel("ERROR")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -39,6 +49,9 @@ def configure() -> None:
 
 def start(seed: int) -> np.random.Generator:
     """Seed Python, NumPy and TensorFlow, and return a generator for everything else."""
+    import keras
+    from keras.src.random import seed_generator
+
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
     # Layers draw their seeds from Python's common generator. Other threads do so, too, such as the

@@ -7,9 +7,9 @@ import shutil
 import nbformat
 import pytest
 
+from mecore.book.build import PAGES, render
+from mecore.book.chapter import run_chapter
 from mecore.data.places import shared_folder
-from mecore.report.book import PAGES, render
-from mecore.report.chapter import run_chapter
 
 BOOK = shared_folder("book")
 # Where the book's own data and results lie; tests have folders of their own.

@@ -12,12 +12,11 @@ from mecore.data import external
 from mecore.data.database import Database, open_database
 from mecore.data.files import digest, source_digest, write_json
 from mecore.data.manifest import load_manifest
-from mecore.data.phantom import LONG, SHORT, PhantomSpec, write_phantom
 from mecore.data.places import data_home
 from mecore.errors import DataError, OptionError, nearest
 
 Scale = Literal["full", "small"]
-PHANTOMS: dict[str, PhantomSpec] = {"phantom-short": SHORT, "phantom-long": LONG}
+PHANTOMS = ("phantom-short", "phantom-long")
 
 
 def phantom_root(
@@ -36,13 +35,16 @@ def phantom_root(
     progress : bool
         Show a bar in a terminal.
     """
+    # The renderer is imported where a phantom is opened, and nowhere else in the library.
+    from mecore.phantom import SPECS, write_phantom
+
     if scale not in ("full", "small"):
         raise OptionError(f"scale={scale!r}; {nearest(scale, ('full', 'small'))}")
     if name not in PHANTOMS:
         raise OptionError(f"no phantom is called {name!r}; {nearest(name, PHANTOMS)}")
-    spec = PHANTOMS[name] if scale == "full" else PHANTOMS[name].small()
+    spec = SPECS[name] if scale == "full" else SPECS[name].small()
     # Another renderer renders other faces: the folder is named by both, and never overwritten.
-    version = digest([asdict(spec), source_digest("data/phantom")])[:8]
+    version = digest([asdict(spec), source_digest("phantom")])[:8]
     root = data_home() / f"{name}-{scale}-{version}"
     if not root.is_dir():
         write_phantom(spec, root, workers=workers, progress=progress and sys.stderr.isatty())

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.strain import Differences, optical_strain
+from mecore.descriptors.flow.strain import Differences, optical_strain
 from mecore.errors import FaceError
 
 Floats = NDArray[np.float32]

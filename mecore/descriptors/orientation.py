@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.strain import optical_strain
+from mecore.descriptors.flow.strain import optical_strain
 from mecore.descriptors.top.grid import bounds
 
 Floats = NDArray[np.float64]

@@ -12,12 +12,13 @@ from mecore.data.datasets import Scale, open_dataset
 from mecore.data.features import COLUMNS, Floats, FlowImages, read_features
 from mecore.data.files import source_digest
 from mecore.data.places import cache_home
-from mecore.descriptors.flow import optical_flow
-from mecore.descriptors.flow_image import flow_image
+from mecore.descriptors.flow.engines import optical_flow
+from mecore.descriptors.flow.image import flow_image
 from mecore.errors import DataError
 from mecore.evaluation.executors import Workers, executor_for
-from mecore.evaluation.mean_features import VideoItem, face_crops, find_apex, list_videos
-from mecore.evaluation.progress import progress_bar
+from mecore.evaluation.runner import progress_bar
+from mecore.evaluation.videos import VideoItem, list_videos
+from mecore.models.mean.inputs import face_crops, find_apex
 from mecore.models.mean.options import MeanOptions, preset
 
 
@@ -50,7 +51,7 @@ def open_flow_images(
 def flow_images(database: Database, *, workers: Workers = 1, progress: bool = True) -> FlowImages:
     """Compute the flow image of every micro-expression that has a class; kept in the cache."""
     options = preset()
-    items = [i for i in list_videos(database, options) if any(e.label for e in i.expressions)]
+    items = [i for i in list_videos(database) if any(e.label for e in i.expressions)]
     if not items:
         raise DataError("no micro-expression of any class", where=database.root)
     with executor_for(workers) as executor:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, as_completed
-from typing import Any, TypeAlias
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
 
 import pandas as pd
+from tqdm import tqdm
 
 from mecore.errors import MecoreError
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.progress import progress_bar
 from mecore.evaluation.store import FoldResult, RunStore
 
 Task: TypeAlias = Callable[[FoldPlan], FoldResult]
 GroupTask: TypeAlias = Callable[[Sequence[FoldPlan]], Sequence[FoldResult]]
+T = TypeVar("T")
+
+
+def progress_bar(items: Iterable[T], total: int, what: str, show: bool = True) -> Iterator[T]:
+    """Yield the items with a progress bar: in a terminal only, never in a page or a log file."""
+    hidden = not (show and total and sys.stderr.isatty())
+    return iter(tqdm(items, total=total, desc=what, disable=hidden, leave=False))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note in ``seconds`` how many wall-clock seconds a part took; they are no result."""
+    start = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - start
 
 
 def run_folds(

@@ -24,7 +24,8 @@ from mecore.data.files import digest, source_digest, write_json, write_whole
 from mecore.errors import DataError
 
 _STALE = 3600.0  # seconds; no file of a run takes nearly as long to write
-_CODE = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation")
+_CODE = ("data", "phantom", "preprocessing", "descriptors", "models", "spotting", "metrics",
+         "evaluation", "studies")  # fmt: skip
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "dlib-bin",
               "keras", "tensorflow")  # fmt: skip
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mecore.data.database import Database
 from mecore.data.frames import FirstFrame, FrameSource, open_frames
 from mecore.errors import DataError, MecoreError
-from mecore.evaluation.progress import progress_bar
+from mecore.evaluation.runner import progress_bar
 
 
 @dataclass(frozen=True)

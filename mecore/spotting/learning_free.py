@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.flow import Engine, flow_pairs
+from mecore.descriptors.flow.engines import Engine, flow_pairs
 from mecore.errors import DataError, OptionError, nearest
 from mecore.spotting.chi2 import chi2_scores
 from mecore.spotting.flow_peaks import flow_peak_scores, region_motion

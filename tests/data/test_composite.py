@@ -11,7 +11,7 @@ from mecore.data.composite import (
 )
 from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, ManifestError, OptionError
-from mecore.evaluation.cross_database import across_databases, leave_one_database_out
+from mecore.evaluation.folds import across_databases, leave_one_database_out
 from tests.lookalikes import casme_family, composite, others
 from tests.lookalikes.paint import number_of
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mecore.cli import main
+from mecore.cli.main import main
 from mecore.data.check import check_database
 from mecore.data.datasets import known_root, open_dataset, remember_root
 from mecore.data.guess import guess_manifest
@@ -134,7 +134,7 @@ def test_show_tells_terms_without_a_copy_and_draws_no_hidden_face(own, tmp_path)
 def test_a_hidden_face_is_drawn_as_nobody(own, monkeypatch):
     from matplotlib import pyplot as plt
 
-    from mecore.report import database_figures
+    from mecore.studies.data import databases as database_figures
 
     shown = []
     monkeypatch.setattr(

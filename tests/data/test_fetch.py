@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from mecore.cli import main
+from mecore.cli.main import main
 from mecore.data import external
 from mecore.errors import ExternalFileError
 

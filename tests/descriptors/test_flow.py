@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mecore.descriptors import compiled
-from mecore.descriptors.flow import flow_pairs, flow_stream, optical_flow
-from mecore.descriptors.tvl1 import TVL1, TVL1Parameters
-from mecore.descriptors.tvl1_pyramid import pyramid
+from mecore.descriptors.flow.engines import flow_pairs, flow_stream, optical_flow
+from mecore.descriptors.flow.tvl1 import TVL1, TVL1Parameters
+from mecore.descriptors.flow.tvl1_pyramid import pyramid
 from mecore.errors import OptionError
 
 ENGINES = ("fast", "dual", "opencv", "dis")
@@ -320,7 +320,7 @@ def test_a_clip_is_a_stack_of_grey_frames():
 def test_loops_compiled_a_moment_ago_give_the_bytes_of_loops_compiled_before(tmp_path):
     np.savez(tmp_path / "pair.npz", *moving(1.5, 0.5)[:2])
     code = (
-        "import numpy as np\nfrom mecore.descriptors.flow import optical_flow\n"
+        "import numpy as np\nfrom mecore.descriptors.flow.engines import optical_flow\n"
         f"pair = np.load({str(tmp_path / 'pair.npz')!r})\n"
         "print(optical_flow(*pair.values(), engine='fast').tobytes().hex())"
     )

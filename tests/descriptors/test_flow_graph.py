@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from mecore.descriptors.flow import flow_pairs, flow_stream, optical_flow
-from mecore.descriptors.tvl1_graph import stream
+from mecore.descriptors.flow.engines import flow_pairs, flow_stream, optical_flow
+from mecore.descriptors.flow.tvl1_graph import stream
 
 SHAPE = (37, 50)
 # Sums in another order; where the early stop takes a step more or less, a hundredth of a pixel.
@@ -69,7 +69,7 @@ def test_what_is_no_grey_image_is_refused_by_number():
 SHORT_OF_MEMORY = """
 import resource, sys, warnings
 import numpy as np
-from mecore.descriptors.tvl1_graph import stream
+from mecore.descriptors.flow.tvl1_graph import stream
 
 frames = np.random.default_rng(0).uniform(0, 255, (400, 128, 128)).astype(np.float32)
 expected = list(stream(frames[:3], 1))

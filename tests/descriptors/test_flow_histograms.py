@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecore.descriptors.facial_dynamics import facial_dynamics_map, principal_direction
-from mecore.descriptors.flow_image import flow_image
-from mecore.descriptors.flow_image_histograms import (
+from mecore.descriptors.flow.image import flow_image
+from mecore.descriptors.flow.image_histograms import (
     biwoof_of_images,
     higo_of_images,
     hoof_of_images,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mecore.descriptors.strain import optical_strain
+from mecore.descriptors.flow.strain import optical_strain
 from mecore.errors import OptionError
 
 KINDS = ("backward", "forward", "central")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mecore.data.database import open_database
-from mecore.data.phantom import SHORT, write_phantom
-from mecore.evaluation.mean_features import list_videos
 from mecore.models.mean.options import preset
+from mecore.phantom import SHORT, write_phantom
+from mecore.studies.mean.features import list_videos
 
 TINY = replace(SHORT, subjects=3, recordings=6, seconds=(0.2, 0.25))
 FEW = {"spot_epochs": 1, "recog_epochs": 2}

@@ -3,13 +3,13 @@ import psutil
 import pytest
 
 from mecore import runtime
-from mecore.data.phantom import SHORT, portrait
 from mecore.errors import FaceError
-from mecore.evaluation.analyze import face_boxes, half_length, one_ahead, score_video, spot
-from mecore.evaluation.mean_features import list_videos, video_features
 from mecore.models.mean.network import build_mean
 from mecore.models.mean.options import preset
 from mecore.models.mean.training import predict
+from mecore.phantom import SHORT, portrait
+from mecore.studies.mean.features import list_videos, video_features
+from mecore.video.analyze import face_boxes, half_length, one_ahead, score_video, spot
 
 CLASSES = ["negative", "positive", "surprise"]
 BLANK = np.full((256, 256, 3), 90, np.uint8)

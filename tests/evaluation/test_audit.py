@@ -7,11 +7,17 @@ import pytest
 from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, OptionError
-from mecore.evaluation.audit import CHOICES, Audit, choose, mean_of_best_subjects, step_scores
-from mecore.evaluation.flow_study import FlowStudy, Predictions, run_flow_study, small
-from mecore.evaluation.flow_tasks import CLASSIFIERS, ClassifierTask, NetworkTask
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.metrics.recognition import evaluate
+from mecore.studies.honest_evaluation.audit import (
+    CHOICES,
+    Audit,
+    choose,
+    mean_of_best_subjects,
+    step_scores,
+)
+from mecore.studies.honest_evaluation.fold import CLASSIFIERS, ClassifierTask, NetworkTask
+from mecore.studies.honest_evaluation.study import FlowStudy, Predictions, run_flow_study, small
 
 PEOPLE, EACH = 6, 6
 

@@ -19,13 +19,13 @@ from mecore.errors import MecoreError, OptionError
 from mecore.evaluation import executors
 from mecore.evaluation.executors import InProcess, cluster
 from mecore.evaluation.folds import leave_one_subject_out
-from mecore.evaluation.handcrafted_methods import HandcraftedOptions
-from mecore.evaluation.handcrafted_study import run_handcrafted
-from mecore.evaluation.mean_study import run_mean
 from mecore.evaluation.runner import run_folds
 from mecore.evaluation.store import FoldResult, open_run
 from mecore.models.mean.options import preset
-from mecore.seeds import seed_of
+from mecore.runtime import seed_of
+from mecore.studies.handcrafted.methods import HandcraftedOptions
+from mecore.studies.handcrafted.study import run_handcrafted
+from mecore.studies.mean.study import run_mean
 from tests.evaluation.conftest import FEW
 
 # Where workers find the package and the task below.

@@ -25,7 +25,7 @@ from mecore.evaluation.executors import InProcess
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.runner import run_folds
 from mecore.evaluation.store import FoldResult, open_run
-from mecore.seeds import seed_of
+from mecore.runtime import seed_of
 
 def task(plan):
     time.sleep(0.03)

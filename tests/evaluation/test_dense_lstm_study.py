@@ -9,18 +9,17 @@ import pandas as pd
 import pytest
 
 from mecore.errors import DataError
-from mecore.evaluation.dense_lstm_features import video_features
-from mecore.evaluation.dense_lstm_limit import LimitClip, limit_clips, render
-from mecore.evaluation.dense_lstm_scores import score_rows, turned
-from mecore.evaluation.dense_lstm_study import COLUMN_NAMES, run_dense_lstm
-from mecore.evaluation.dense_lstm_task import DenseTask, lost_expressions, target_scores
 from mecore.evaluation.executors import InProcess
 from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.videos import Expression, list_videos, prepare
 from mecore.models.dense_lstm.options import reading
-from mecore.report import dense_lstm_figures as figures
-from mecore.report import dense_lstm_tables as tables
 from mecore.report.published import load_published
+from mecore.studies.dense_lstm import figures, tables
+from mecore.studies.dense_lstm.features import video_features
+from mecore.studies.dense_lstm.fold import DenseTask, lost_expressions, target_scores
+from mecore.studies.dense_lstm.limit import LimitClip, limit_clips, render
+from mecore.studies.dense_lstm.scores import score_rows, turned
+from mecore.studies.dense_lstm.study import COLUMN_NAMES, run_dense_lstm
 from tests.conftest import write_frames
 
 QUICK = reading(blocks=4, components=4, positions=16, epochs=2, every=1, validation=1, seconds=0.1)

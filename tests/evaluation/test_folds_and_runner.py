@@ -13,7 +13,7 @@ from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import FoldResult, open_run
-from mecore.seeds import seed_of
+from mecore.runtime import seed_of
 
 
 @given(st.lists(st.text("abc123", min_size=1, max_size=4), min_size=1, max_size=30))
@@ -143,7 +143,7 @@ def test_a_pool_needs_a_worker():
 def _threads():
     from threadpoolctl import threadpool_info
 
-    import mecore.evaluation.handcrafted_scores  # noqa: F401
+    import mecore.studies.handcrafted.selection  # noqa: F401
 
     return [pool["num_threads"] for pool in threadpool_info()]
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecore.evaluation.handcrafted_scores import GridPredictions, macro_f1_of_each, unpack
 from mecore.metrics.recognition import confusion_matrix, macro_f1
+from mecore.studies.handcrafted.selection import GridPredictions, macro_f1_of_each, unpack
 
 
 @given(st.integers(0, 1000), st.integers(1, 30), st.integers(2, 6))

@@ -6,25 +6,23 @@ import pytest
 
 from mecore.data.schema import Figures
 from mecore.errors import DataError, OptionError
+from mecore.evaluation.clips import face_clip, list_clips
 from mecore.evaluation.executors import InProcess
-from mecore.evaluation.handcrafted_clips import face_clip, list_clips
-from mecore.evaluation.handcrafted_features import blockwise_gram, clip_features, prepare_clips
-from mecore.evaluation.handcrafted_methods import (
+from mecore.studies.handcrafted import figures, grids, tables
+from mecore.studies.handcrafted.features import blockwise_gram, clip_features, prepare_clips
+from mecore.studies.handcrafted.fold import HandcraftedTask, nested_plans, sparse_features
+from mecore.studies.handcrafted.methods import (
     DESCRIPTORS,
     METHODS,
     HandcraftedOptions,
     prepare,
 )
-from mecore.evaluation.handcrafted_study import (
+from mecore.studies.handcrafted.study import (
     chapter_methods,
     chapter_options,
     run_across,
     run_handcrafted,
 )
-from mecore.evaluation.handcrafted_task import HandcraftedTask, nested_plans, sparse_features
-from mecore.report import handcrafted_figures as figures
-from mecore.report import handcrafted_grids as grids
-from mecore.report import handcrafted_tables as tables
 from tests.conftest import write_frames
 
 FEW = ("lbp_top", "biwoof", "mdmo", "sparse_mdmo")

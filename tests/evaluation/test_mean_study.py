@@ -10,18 +10,14 @@ from mecore.data.files import source_digest
 from mecore.errors import DataError
 from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.mean_features import (
-    Expression,
-    list_videos,
-    prepare_features,
-    video_features,
-)
-from mecore.evaluation.mean_rows import frame_table, interval_rows
-from mecore.evaluation.mean_scores import score_rows
-from mecore.evaluation.mean_study import chapter_options, run_mean
-from mecore.evaluation.mean_task import MeanTask
+from mecore.evaluation.videos import Expression
 from mecore.models.mean.options import preset
 from mecore.models.mean.training import predict
+from mecore.studies.mean.features import list_videos, prepare_features, video_features
+from mecore.studies.mean.fold import MeanTask
+from mecore.studies.mean.rows import frame_table, interval_rows
+from mecore.studies.mean.scores import score_rows
+from mecore.studies.mean.study import chapter_options, run_mean
 from tests.conftest import write_frames
 from tests.evaluation.conftest import FEW
 

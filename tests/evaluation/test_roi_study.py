@@ -12,13 +12,13 @@ from mecore import runtime
 from mecore.errors import DataError, MecoreError
 from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.roi_chapter import run_chapter_studies
-from mecore.evaluation.roi_clips import list_clips, prepare_patches
-from mecore.evaluation.roi_noise import SHARES, noise_clips
-from mecore.evaluation.roi_study import run_clips, run_roi
-from mecore.evaluation.roi_task import RoiTask
 from mecore.models.roi.options import preset
 from mecore.preprocessing.regions import SIX, patch_size
+from mecore.studies.roi_cnn_lstm.chapter import run_chapter_studies
+from mecore.studies.roi_cnn_lstm.clips import list_clips, prepare_patches
+from mecore.studies.roi_cnn_lstm.fold import RoiTask
+from mecore.studies.roi_cnn_lstm.noise import SHARES, noise_clips
+from mecore.studies.roi_cnn_lstm.study import run_clips, run_roi
 from tests.conftest import write_frames
 
 FEW = preset(patch_scale=0.1, cnn_epochs=1, lstm_epochs=1, frames_per_clip=2, steps=3)

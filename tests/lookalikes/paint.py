@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import xlsxwriter
 
-from mecore.data.phantom import SHORT, portrait
+from mecore.phantom import SHORT, portrait
 
 SIZE, BITS, BLOCK = 72, 27, 8
 

@@ -5,11 +5,11 @@ import pytest
 
 from mecore import runtime
 from mecore.errors import DataError, OptionError
-from mecore.evaluation.dense_lstm_fit import fit, score_positions, training_windows
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions, option_table, reading
 from mecore.models.dense_lstm.projection import fit_projection
 from mecore.models.dense_lstm.training import Scorer
+from mecore.studies.dense_lstm.fit import fit, score_positions, training_windows
 
 SMALL = reading(positions=8, stride=4, epochs=2, every=1, batch=8, components=4, skip=2)
 

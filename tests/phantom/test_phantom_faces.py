@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from mecore.data.database import open_database
-from mecore.data.phantom import LONG, SHORT, portrait, write_phantom
-from mecore.data.phantom.actor import Actor
-from mecore.data.phantom.anatomy import to_pixels
-from mecore.data.phantom.identity import draw_identity
-from mecore.data.phantom.motion import State
 from mecore.errors import OptionError
 from mecore.evaluation.executors import processes
-from mecore.evaluation.phantom_checks import check_phantom, landmark_error, warp_error
+from mecore.phantom import LONG, SHORT, portrait, write_phantom
+from mecore.phantom.actor import Actor
+from mecore.phantom.anatomy import to_pixels
+from mecore.phantom.identity import draw_identity
+from mecore.phantom.motion import State
 from mecore.preprocessing.faces import detect_faces, landmarks
+from mecore.studies.data.phantom_checks import check_phantom, landmark_error, warp_error
 
 
 @pytest.mark.parametrize("subject", [0, 3])

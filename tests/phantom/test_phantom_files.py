@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mecore.data.phantom import LONG, SHORT, Nuisance, load_truth, true_flow, write_phantom
-from mecore.data.phantom.camera import Camera
-from mecore.data.phantom.script import write_script
 from mecore.errors import DataError, OptionError
+from mecore.phantom import LONG, SHORT, Nuisance, load_truth, true_flow, write_phantom
+from mecore.phantom.camera import Camera
+from mecore.phantom.script import write_script
 
 TINY = replace(SHORT, subjects=2, recordings=4, fps=30, size=96)
 TINY_LONG = replace(LONG, subjects=1, recordings=2, fps=15, size=96, seconds=(4.0, 5.0))

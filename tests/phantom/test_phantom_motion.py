@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mecore.data.phantom.action_units import ACTION_UNITS, CONTROLS, parts_of
-from mecore.data.phantom.anatomy import build_anatomy
-from mecore.data.phantom.identity import draw_identity
-from mecore.data.phantom.motion import Rig, State
-from mecore.data.phantom.truth import skin_flow
+from mecore.phantom.action_units import ACTION_UNITS, CONTROLS, parts_of
+from mecore.phantom.anatomy import build_anatomy
+from mecore.phantom.identity import draw_identity
+from mecore.phantom.motion import Rig, State
+from mecore.phantom.truth import skin_flow
 
 SIZE = 96
 WHO = draw_identity(5, 1)

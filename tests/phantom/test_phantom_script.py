@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mecore.data.phantom import LONG, SHORT, Nuisance, PhantomSpec
-from mecore.data.phantom.action_units import CONTROLS
-from mecore.data.phantom.anatomy import CANONICAL, build_anatomy
-from mecore.data.phantom.emotions import COMBINATIONS, SHARES, VALENCE, draw_expression
-from mecore.data.phantom.identity import draw_identity
-from mecore.data.phantom.motion import Rig
-from mecore.data.phantom.script import write_script
-from mecore.data.phantom.tracks import course, largest_displacement, perform
 from mecore.errors import OptionError
+from mecore.phantom import LONG, SHORT, Nuisance, PhantomSpec
+from mecore.phantom.action_units import CONTROLS
+from mecore.phantom.anatomy import CANONICAL, build_anatomy
+from mecore.phantom.emotions import COMBINATIONS, SHARES, VALENCE, draw_expression
+from mecore.phantom.identity import draw_identity
+from mecore.phantom.motion import Rig
+from mecore.phantom.script import write_script
+from mecore.phantom.tracks import course, largest_displacement, perform
 
 ALL = [SHORT, LONG, SHORT.small(), LONG.small()]
 SPECS = pytest.mark.parametrize("spec", ALL, ids=["short", "long", "small short", "small long"])

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecore.descriptors.flow import optical_flow
+from mecore.descriptors.flow.engines import optical_flow
 from mecore.errors import FaceError
-from mecore.evaluation.magnification import known_face
 from mecore.preprocessing.align import STILL_POINTS, align_clip, align_flow, fit_affine
 from mecore.preprocessing.texture import texture
 from mecore.report.faces import NEUTRAL
+from mecore.studies.handcrafted.magnification import known_face
 
 SMALL = st.floats(-0.05, 0.05)
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecore.data.phantom import SHORT, portrait
 from mecore.errors import FaceError
+from mecore.phantom import SHORT, portrait
 from mecore.preprocessing.crop import crop_face, cut_face, through_jpeg, to_grey
 from mecore.preprocessing.faces import Box, detect_faces, landmarks, one_face
 

@@ -2,8 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mecore.descriptors.flow import optical_flow
-from mecore.evaluation.magnification import (
+from mecore.descriptors.flow.engines import optical_flow
+from mecore.preprocessing.eulerian import gain_schedule, low_pass, magnify_eulerian, rate_at
+from mecore.preprocessing.lagrangian import magnify_flows, magnify_lagrangian, warp
+from mecore.studies.handcrafted.magnification import (
     FRAMES,
     PEAK,
     known_clip,
@@ -11,8 +13,6 @@ from mecore.evaluation.magnification import (
     known_motion,
     magnified_motion,
 )
-from mecore.preprocessing.eulerian import gain_schedule, low_pass, magnify_eulerian, rate_at
-from mecore.preprocessing.lagrangian import magnify_flows, magnify_lagrangian, warp
 
 
 @pytest.mark.parametrize("alpha", [2, 5, 10])

@@ -3,10 +3,10 @@ import json
 import nbformat
 import pytest
 
+from mecore.book import chapter
+from mecore.book.build import stage_table
+from mecore.book.chapter import chapter_notebook, check_parameters, defaults, run_chapter
 from mecore.errors import ManifestError, MecoreError, OptionError
-from mecore.report import chapter
-from mecore.report.book import stage_table
-from mecore.report.chapter import chapter_notebook, check_parameters, defaults, run_chapter
 
 
 @pytest.fixture

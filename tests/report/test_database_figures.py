@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from mecore.data.manifest import known_manifests, load_manifest
-from mecore.report import database_figures as figures
 from mecore.report.published import load_published, printed_table
+from mecore.studies.data import databases as figures
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import pytest
 
-from mecore.report import handcrafted_tables as tables
 from mecore.report.published import impossible, load_published
+from mecore.studies.handcrafted import tables
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 
 from mecore.metrics import recognition
 from mecore.report.published import impossible, load_published, printed_table
-from mecore.report.roi_tables import candidates, choices, relevance
+from mecore.studies.roi_cnn_lstm.tables import candidates, choices, relevance
 
 PUBLISHED = load_published("roi_cnn_lstm")
 ROW = "ROI CNN-LSTM"

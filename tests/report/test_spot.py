@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from mecore.cli import main
-from mecore.data.phantom import SHORT, portrait
+from mecore.cli.main import main
+from mecore.phantom import SHORT, portrait
 from mecore.preprocessing.template import template
 from mecore.spotting.learning_free import AS_RELEASED, METHODS
 

@@ -1,0 +1,1 @@
+"""Chapters executed, and the book rendered from them."""

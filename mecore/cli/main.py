@@ -1,0 +1,241 @@
+"""The command line: ``mecore …``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mecore
+from mecore.cli.data import data
+from mecore.errors import MecoreError
+
+_CORES = os.cpu_count() or 1
+SPOTTERS = ("chi2", "mdmd", "mdmd-released", "flow-peaks")
+WEIGHTS = ("casme2", "casme_sq", "sammlv", "smic_hs", "smic_nir", "smic_vis")
+
+
+def _explained(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a problem the user can act on into a message and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except MecoreError as error:
+            click.echo(f"mecore: {error}", err=True)
+            sys.exit(1)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mecore.__version__)
+def main() -> None:
+    """Spot and recognise facial micro-expressions: a reproducible study.
+
+    \b
+    A first tour, without any licensed data:
+      mecore analyze my-video.mp4 --weights casme2      your own video
+      mecore spot my-video.mp4 --method flow-peaks      the same, without any learning
+      mecore chapter mean --dataset phantom-short       a whole paper on rendered faces
+      mecore data list                                  the databases, and how to read your copy
+      mecore book --scale small                         the book of all chapters
+    """
+
+
+for _command in data.commands.values():
+    _command.callback = _explained(_command.callback)  # type: ignore[arg-type]
+main.add_command(data)
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--weights", type=click.Choice(WEIGHTS), default="casme2", show_default=True,
+              help="Database that the published networks were trained on.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Folder for the results.  [default: <video>-mean beside the video]")  # fmt: skip
+@click.option("--face", type=click.Choice(["only", "largest"]), default="only", show_default=True,
+              help="Several faces in a frame: refuse, or take the largest.")  # fmt: skip
+@click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
+@click.option("--engine", type=click.Choice(["dual", "opencv", "fast", "graph", "dis"]),
+              default="dual", show_default=True, help="Optical flow. `dual` is that of the "
+              "published networks, OpenCV's, to the last bit; `opencv` is the same, slowly; on the "
+              "others they give other scores.")  # fmt: skip
+@click.option("--p", "p", type=click.FloatRange(0, 1), default=0.55, show_default=True,
+              help="Threshold between mean (0) and maximum (1) of the scores.")  # fmt: skip
+@_explained
+def analyze(
+    video: Path, weights: str, out: Path | None, face: str, fps: float | None, engine: str, p: float
+) -> None:
+    """Find micro-expressions in a VIDEO, with MEAN's published weights.
+
+    Writes intervals.csv (onset, apex, offset, emotion, score, probabilities), frames.csv (the
+    score of every frame) and scores.png. The score of a frame is the mean over the networks of
+    all folds of the database. The threshold is relative to the video, as in the paper: it finds a
+    highest peak in every video, so look at the height of the curve before you believe an interval.
+
+    The weights are fetched once with `mecore fetch mean-weights`.
+    """
+    from mecore.video.report import analyze_video
+
+    out = out or video.with_name(f"{video.stem}-mean")
+    analysis = analyze_video(video, weights, out, face=face, fps=fps, p=p, engine=engine)  # type: ignore[arg-type]
+    click.echo(analysis.summary)
+    click.echo(f"Written: {', '.join(str(path) for path in analysis.files)}")
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--method", type=click.Choice(SPOTTERS), default="flow-peaks", show_default=True,
+              help="How frames are scored.")  # fmt: skip
+@click.option("--p", "p", type=click.FloatRange(0, 1), default=None,
+              help="Threshold between mean (0) and maximum (1) of the scores.  "
+              "[default: that of the method]")  # fmt: skip
+@click.option("--floor", type=click.FloatRange(0), default=None,
+              help="Score that a frame must reach as well; for flow-peaks pixels of a face 128 "
+              "pixels wide.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the results.  [default: <video>-<method>]",
+)
+@click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
+@_explained
+def spot(
+    video: Path, method: str, p: float | None, floor: float | None, out: Path | None,
+    fps: float | None,
+) -> None:  # fmt: skip
+    """Find micro-expressions in a VIDEO by rules that learn nothing.
+
+    \b
+    chi2           texture against that of frames before and after (Moilanen et al. 2014)
+    mdmd           optical flow that is larger now than it will be later (Wang et al. 2017)
+    mdmd-released  the same with two directions in place of four, as the published script has it
+    flow-peaks     a region of the face moves one way and back, relative to the nose
+
+    \b
+    Examples:
+      mecore spot interview.mp4
+      mecore spot interview.mp4 --method flow-peaks --floor 0.2
+      mecore spot interview.mp4 --method chi2 --p 0.3 --out spotted
+
+    Writes intervals.csv (onset, apex, offset, score), frames.csv (the score of every frame) and
+    scores.png. VIDEO is a video file, or a folder of images numbered from 1 (then give --fps).
+    The threshold is relative to the video: a highest peak is found in every one. With --floor you
+    say what is too little.
+    """
+    from mecore.video.spot import spot_video
+
+    out = out or video.with_name(f"{video.stem}-{method}")
+    report = spot_video(video, method, out, fps=fps, p=p, floor=floor)
+    click.echo(report.summary)
+    click.echo(f"Written: {', '.join(str(path) for path in report.files)}")
+
+
+@main.command(context_settings={"show_default": True})
+@click.argument("name")
+@click.option("--dataset", default=None, help="Id of a manifest, or the path of your own.")
+@click.option("--data-root", default=None, help="Folder of the data; not needed for "
+              "the phantom, nor after `mecore data check`.")  # fmt: skip
+@click.option("--scale", type=click.Choice(["full", "small"]), default=None,
+              help="Full, or less data and fewer epochs.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")
+@click.option("--scheduler", default=None, show_default=False,
+              help="Address of a Dask scheduler (tcp://…), whose workers take the place of "
+              "processes.")  # fmt: skip
+@click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE",
+              help="Any other parameter of the notebook.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Executed notebook.  [default: results/<name>/<dataset>.ipynb]")  # fmt: skip
+@_explained
+def chapter(
+    name: str, dataset: str | None, data_root: str | None, scale: str | None, workers: int,
+    scheduler: str | None, pairs: Iterable[tuple[str, str]], out: Path | None,
+) -> None:  # fmt: skip
+    """Run chapter NAME of the study on a database.
+
+    \b
+    Examples:
+      mecore chapter mean --dataset phantom-long
+      mecore chapter mean --dataset casme2.yaml --data-root /data/CASME2
+      mecore chapter mean -p preset as_released -p seed 7
+
+    What a chapter has computed is kept in results/: the same command continues where an
+    interrupted one stopped. `mecore chapters` lists chapters and parameters.
+    """
+    from mecore.book.chapter import chapter_notebook, defaults, run_chapter
+    from mecore.data.places import results_home
+
+    given: dict[str, Any] = dict(pairs) | {"workers": workers}
+    named = {"dataset": dataset, "data_root": data_root, "scale": scale,
+             "scheduler": scheduler}  # fmt: skip
+    given |= {key: value for key, value in named.items() if value is not None}
+    known = defaults(chapter_notebook(name))
+    data = Path(str(given.get("dataset", known.get("dataset", name)))).stem
+    out = out or results_home() / name / f"{data}.ipynb"
+    click.echo(f"Written: {run_chapter(name, given, out)}")
+
+
+@main.command()
+@_explained
+def chapters() -> None:
+    """List the chapters and their parameters with the default values."""
+    from mecore.book import chapter
+
+    for name, notebook in chapter.chapters().items():
+        click.echo(name)
+        for parameter, value in chapter.defaults(notebook).items():
+            click.echo(f"  {parameter} = {value!r}")
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["phantom-short", "phantom-long"]))
+@click.option("--scale", type=click.Choice(["full", "small"]), default="full", show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=_CORES, show_default=True)
+@_explained
+def phantom(name: str, scale: str, workers: int) -> None:
+    """Render the phantom NAME, a database of rendered faces with exact truth."""
+    from mecore.data.datasets import phantom_root
+
+    click.echo(f"Written: {phantom_root(name, scale, workers=workers)}")  # type: ignore[arg-type]
+
+
+@main.command()
+@click.argument("name", required=False)
+@_explained
+def fetch(name: str | None) -> None:
+    """Fetch the external files called NAME from their owner, verified; without NAME, list them.
+
+    Files in the folder named in MECORE_EXTERNAL are used as they are.
+    """
+    from mecore.data import external
+
+    if name is None:
+        for key, about in external.registry().items():
+            click.echo(f"{key}: {about['title']}; {about['licence']}\n  {about['citation']}")
+        return
+    about = external.registry().get(name, {})
+    paths = external.fetch(name, progress=sys.stderr.isatty())
+    click.echo(f"{len(paths)} files are there and verified. Terms: {about['licence']}")
+
+
+@main.command()
+@click.option("--scale", type=click.Choice(["full", "small"]), default="full", show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=_CORES, show_default=True)
+@_explained
+def book(scale: str, workers: int) -> None:
+    """Run every chapter on the phantom and render the book."""
+    from mecore.book.build import build_book
+
+    click.echo(f"Open {build_book(scale, workers)}")
+
+
+if __name__ == "__main__":
+    main()

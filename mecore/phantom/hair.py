@@ -1,0 +1,130 @@
+"""Hair, strand by strand: scalp, brows, lashes and beard.
+
+Strands are polylines of feature coordinates, (n, k, 2). Each segment is lit as a thin cylinder
+(Kajiya and Kay, Rendering fur with three dimensional textures, 1989) that lies on an ellipsoid
+around the skull, and drawn anti-aliased, back to front.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, Floats
+from mecore.phantom.canvas import SUBPIXEL, Canvas, Image
+from mecore.phantom.identity import Identity
+from mecore.phantom.light import direction, to_display
+
+Layer = NDArray[np.uint8]  # (n, n, 4): premultiplied display RGB and coverage
+
+
+def blank_layer(canvas: Canvas) -> Layer:
+    """A transparent layer."""
+    return np.zeros((canvas.size, canvas.size, 4), np.uint8)
+
+
+def over(image: Image, layer: Layer) -> Image:
+    """Lay `layer` over a display image (0 ... 255 float)."""
+    return image * (1 - layer[..., 3:] / np.float32(255)) + layer[..., :3]
+
+
+def strand_light(
+    strands: Floats, who: Identity, *, radius: tuple[float, float] = (74.0, 88.0)
+) -> tuple[Floats, Floats]:
+    """Diffuse and specular light on each segment of strands, both (n, k - 1)."""
+    middle = 0.5 * (strands[:, 1:] + strands[:, :-1])
+    flat = np.diff(strands, axis=1)
+    flat = flat / (np.linalg.norm(flat, axis=-1, keepdims=True) + 1e-6)
+    surface = (middle - np.array([0.0, -12.0])) / np.array(radius)
+    size = np.linalg.norm(surface, axis=-1, keepdims=True)
+    surface = surface * np.minimum(1.0, 0.96 / np.maximum(size, 1e-6))
+    nz = np.sqrt(1 - np.sum(surface**2, axis=-1))
+    tz = -np.sum(surface * flat, axis=-1) / nz
+    tangent = np.concatenate([flat, tz[..., None]], axis=-1)
+    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
+    normal = np.concatenate([surface, nz[..., None]], axis=-1)
+    key = direction(who.key_azimuth, who.key_elevation).astype(float)
+    half = key + np.array([0.0, 0.0, 1.0])
+    half /= np.linalg.norm(half)
+    facing = np.clip((normal @ key + 0.35) / 1.35, 0.0, None)
+    across = np.sqrt(np.clip(1 - (tangent @ key) ** 2, 0, 1))
+    diffuse = 0.30 + 0.92 * facing * (0.45 + 0.55 * across)
+    specular = facing * np.clip(1 - (tangent @ half) ** 2, 0, 1) ** 22
+    return diffuse, specular
+
+
+def strand_colours(
+    strands: Floats, who: Identity, rng: np.random.Generator, *, shade: float = 1.0
+) -> NDArray[np.uint8]:
+    """Display colours of the segments, (n, k - 1, 3), grey hairs among them by age."""
+    diffuse, specular = strand_light(strands, who)
+    n, k = diffuse.shape
+    grey = np.clip(rng.normal(who.grey, 0.22 * (who.grey > 0), (n, 1)), 0.0, 1.0)
+    base = (1 - grey) * np.array(who.hair) + grey * np.array([0.40, 0.39, 0.37])
+    table = rng.normal(0.0, 0.24, (97, 89))  # neighbours form tufts of one shade
+    cell = np.floor(strands[:, k // 2] / np.array([2.4, 9.0])).astype(int)
+    tuft = table[cell[:, 0] % 97, cell[:, 1] % 89]
+    base = base * np.exp(tuft + rng.normal(0.0, 0.16, n))[:, None]
+    root = 0.62 + 0.43 * np.linspace(0, 1, k) ** 0.4  # hair lies deeper where it leaves the skin
+    lit = base[:, None, :] * (diffuse * root)[..., None]
+    gloss = (0.010 + 0.30 * base.mean(axis=1))[:, None] * specular
+    return to_display((shade * (lit + gloss[..., None])).astype(np.float32))
+
+
+def draw_strands(
+    canvas: Canvas, layer: Layer, strands: Floats, colours: NDArray[np.uint8], alpha: float
+) -> None:
+    """Draw strands onto a layer, in order, with an opacity of `alpha`."""
+    points = canvas.fixed(strands + np.array([CENTRE_X, EYE_LINE])).tolist()
+    opacity = round(255 * alpha)
+    shades = (colours * alpha).tolist()
+    for strand, shade in zip(points, shades, strict=True):
+        for start, stop, colour in zip(strand[:-1], strand[1:], shade, strict=True):
+            cv2.line(layer, start, stop, (*colour, opacity), 1, cv2.LINE_AA, SUBPIXEL)
+
+
+def between(first: Floats, second: Floats, places: Floats, locks: int = 0) -> Floats:
+    """Strands between two guide polylines (k, 2) at the places (n,) 0 ... 1, (n, k, 2).
+
+    With `locks`, strands run together towards their ends in that many locks.
+    """
+    k = len(first)
+    s = np.repeat(places[:, None], k, axis=1)
+    if locks:
+        middle = (np.floor(places * locks) + 0.5) / locks
+        s = s + (middle - places)[:, None] * 0.75 * np.linspace(0, 1, k)[None] ** 2
+    # every strand is cut into segments elsewhere, or their joints would show as bands
+    shift = (997 * places % 1.0)[:, None, None]
+    at = [
+        (1 - shift) * guide[None] + shift * np.vstack([guide[1:], guide[-1:]])[None]
+        for guide in (first, second)
+    ]
+    at[0][:, 0], at[1][:, 0] = first[0], second[0]
+    return (1 - s[..., None]) * at[0] + s[..., None] * at[1]
+
+
+def frizz(strands: Floats, rng: np.random.Generator, amount: float, waves: float = 0.0) -> Floats:
+    """Let strands leave their guides.
+
+    Parameters
+    ----------
+    strands : ndarray (n, k, 2)
+    rng : numpy.random.Generator
+    amount : float
+        Random bend of each strand at its tip, canonical pixels.
+    waves : float
+        Amplitude of the waves that neighbours share, canonical pixels.
+
+    Returns
+    -------
+    ndarray (n, k, 2)
+    """
+    n, k = strands.shape[:2]
+    t = np.linspace(0, 1, k)[None, :, None]
+    bend = rng.normal(0, amount, (n, 1, 2)) * t + rng.normal(0, 0.5 * amount, (n, 1, 2)) * t**2
+    phase = (
+        rng.normal(0.0, 0.5, (n, 1)) + 0.06 * strands[:, :1, 0] + rng.integers(0, 3, (n, 1)) * 2.0
+    )
+    swing = waves * np.sin(2 * np.pi * 2.2 * t[..., 0] + phase) * t[..., 0] ** 0.7
+    return strands + bend + np.stack([swing, 0.25 * swing], axis=-1)

@@ -1,0 +1,157 @@
+"""Lids and lips: slits of the skin whose margins part and close under the action units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecore.phantom.action_units import ACTION_UNITS, CONTROLS, parts_of
+from mecore.phantom.anatomy import Floats, Slit
+
+Box = tuple[float, float, float, float]  # x0, x1, y0, y1
+Bools = NDArray[np.bool_]
+
+_CLOSING_LINE = 0.85  # where the lids meet, from the upper margin (0) to the lower (1)
+_RIM = 0.75  # canonical pixels from a margin that show some of the inside of the slit
+
+
+@dataclass(frozen=True)
+class Aperture:
+    """A slit in one frame: distances from its margins (positive inside) and where along it."""
+
+    below_upper: Floats
+    above_lower: Floats
+    along: Floats  # 0 ... 1 between the corners
+
+    def at(self, where: Bools) -> Aperture:
+        """The points of a mask, as flat arrays."""
+        return Aperture(self.below_upper[where], self.above_lower[where], self.along[where])
+
+    def coverage(self, pixel: float) -> Floats:
+        """Share of each pixel (of side `pixel`) that lies within the slit, 0 ... 1."""
+        nearest = np.minimum(self.below_upper, self.above_lower) / pixel
+        thickness = (self.below_upper + self.above_lower) / pixel
+        inside = (self.along > 0) & (self.along < 1)
+        return np.asarray(np.clip(nearest + 0.5, 0, 1) * np.clip(thickness, 0, 1) * inside)
+
+    @property
+    def open(self) -> Bools:
+        """Points inside the slit or at its rim."""
+        within = (self.along > 0) & (self.along < 1)
+        return within & (self.below_upper > -_RIM) & (self.above_lower > -_RIM)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A slit in a window of a frame: canonical coordinates of its pixels, and their places.
+
+    The coordinates are those before the margins are put back.
+    """
+
+    window: tuple[slice, slice]
+    x: Floats
+    y: Floats
+    place: Aperture
+
+
+def _smooth(q: Floats) -> Floats:
+    q = np.clip(q, 0.0, 1.0)
+    return np.asarray(q * q * (3 - 2 * q))
+
+
+class SlitMotion:
+    """How one slit opens and closes.
+
+    Parameters
+    ----------
+    slit : Slit
+        Its neutral margins.
+    lift, drop : ndarray (k, n)
+        Displacement (down positive) of the upper and the lower margin under each control.
+    """
+
+    def __init__(self, slit: Slit, lift: Floats, drop: Floats) -> None:
+        self.slit = slit
+        self._lift, self._drop = lift, drop
+        self._active = (lift != 0).any(axis=1) | (drop != 0).any(axis=1)
+        top, bottom = slit.upper.min() - slit.reach_up, slit.lower.max() + slit.reach_down
+        self.box: Box = (float(slit.x[0]), float(slit.x[-1]), float(top), float(bottom))
+
+    def near(self, x: Floats, y: Floats) -> Bools:
+        """Points that the slit may move: those in its `box`."""
+        x0, x1, y0, y1 = self.box
+        return (x > x0) & (x < x1) & (y > y0) & (y < y1)
+
+    def below(self, x: Floats, y: Floats) -> Bools:
+        """Canonical points of the skin below the slit, among those near it."""
+        middle = 0.5 * (self.slit.upper + self.slit.lower)
+        return self.near(x, y) & (y > np.interp(x, self.slit.x, middle))
+
+    def rests(self, controls: Floats) -> bool:
+        """Whether no control that moves the margins is at work."""
+        return not controls[self._active].any()
+
+    def margins(self, controls: Floats) -> tuple[Floats, Floats]:
+        """Displacement (down positive) of the upper and lower margins along `slit.x`."""
+        upper, lower = controls @ self._lift, controls @ self._drop
+        return np.minimum(upper, self.slit.lower + lower - self.slit.upper), lower
+
+    def apply(
+        self, controls: Floats, x: Floats, y: Floats, lower: Bools | None = None
+    ) -> tuple[Floats, Aperture]:
+        """Canonical height of points whose skin has been put back, and their place in the slit.
+
+        `lower` says which points belong to the skin below the slit; by default those nearer to
+        its lower margin. Between the margins the skin of either side is continued.
+        """
+        slit = self.slit
+        rest_up, rest_low = np.interp(x, slit.x, slit.upper), np.interp(x, slit.x, slit.lower)
+        along = (x - slit.x[0]) / slit.width
+        if self.rests(controls):
+            return y, Aperture(y - rest_up, rest_low - y, along)
+        raised, dropped = self.margins(controls)
+        move_up = np.interp(x, slit.x, raised, left=0.0, right=0.0)
+        move_low = np.interp(x, slit.x, dropped, left=0.0, right=0.0)
+        now_up, now_low = rest_up + move_up, rest_low + move_low
+        ceiling, floor = rest_up - slit.reach_up, rest_low + slit.reach_down
+        above = y - move_up * _smooth((y - ceiling) / (now_up - ceiling))
+        below = y - move_low * _smooth((floor - y) / (floor - now_low))
+        if lower is None:
+            lower = 2 * y > now_up + now_low
+        return np.where(lower, below, above), Aperture(y - now_up, now_low - y, along)
+
+
+def _margin_profile(n: int, sharpness: float) -> Floats:
+    return np.asarray(np.sin(np.pi * np.linspace(0, 1, n)).clip(0) ** sharpness)
+
+
+def lid_motion(slit: Slit, side: int) -> SlitMotion:
+    """Motion of the lids on one side of the picture (-1 left, +1 right)."""
+    lift = np.zeros((len(CONTROLS), len(slit.x)))
+    drop = np.zeros_like(lift)
+    profile = _margin_profile(len(slit.x), 0.7)
+    meeting = slit.upper + _CLOSING_LINE * (slit.lower - slit.upper)
+    for row, control in enumerate(CONTROLS):
+        number, where = parts_of(control)
+        unit = ACTION_UNITS[number]
+        if where != side:
+            continue
+        lift[row] = (meeting - slit.upper) if unit.closes else unit.lids[0] * profile
+        drop[row] = (meeting - slit.lower) if unit.closes else unit.lids[1] * profile
+    return SlitMotion(slit, lift, drop)
+
+
+def lip_motion(slit: Slit) -> SlitMotion:
+    """Motion of the inner margins of the lips."""
+    lift = np.zeros((len(CONTROLS), len(slit.x)))
+    drop = np.zeros_like(lift)
+    profile = _margin_profile(len(slit.x), 1.0)
+    t = np.linspace(-1, 1, len(slit.x))
+    for row, control in enumerate(CONTROLS):
+        number, where = parts_of(control)
+        half = 1.0 if where == 0 else 1 / (1 + np.exp(-6.0 * where * t))
+        lift[row] = ACTION_UNITS[number].lips[0] * profile * half
+        drop[row] = ACTION_UNITS[number].lips[1] * profile * half
+    return SlitMotion(slit, lift, drop)

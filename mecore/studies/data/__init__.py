@@ -1,0 +1,1 @@
+"""The chapter on databases and on the phantom."""

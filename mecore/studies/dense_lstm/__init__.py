@@ -1,0 +1,1 @@
+"""Dense LSTM spotting (Tran et al. 2019)."""

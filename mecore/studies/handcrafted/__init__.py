@@ -1,0 +1,1 @@
+"""Handcrafted features and a grid of settings (Varanka 2019)."""

@@ -1,0 +1,1 @@
+"""What an honest evaluation gives, on flow images."""

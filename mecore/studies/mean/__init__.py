@@ -1,0 +1,1 @@
+"""MEAN: spot, then recognise (Liong, See, Chan 2023)."""

@@ -1,0 +1,224 @@
+"""Figures of the MEAN chapter; each function takes axes and returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from mecore.data.database import Database
+from mecore.descriptors.flow.engines import optical_flow
+from mecore.descriptors.flow.strain import optical_strain
+from mecore.descriptors.mean_input import Region, mean_regions
+from mecore.evaluation.videos import Expression, VideoItem
+from mecore.models.mean.inputs import CROP, face_crops, flow_inputs
+from mecore.models.mean.options import MeanOptions
+from mecore.preprocessing.faces import Box, one_face
+from mecore.report import faces
+from mecore.report.style import COLOURS, PROTOCOL_COLOURS
+from mecore.spotting.peaks import find_peaks, threshold
+from mecore.spotting.smoothing import smooth
+from mecore.studies.mean.study import MeanStudy
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One expression, taken through the pipeline step by step.
+
+    Parameters
+    ----------
+    item, expression
+        What is looked at.
+    frame : array, (H, W, 3), uint8
+        First frame of the video.
+    box : Box
+        Its face.
+    crops : array, (n, 128, 128), uint8
+        Face crops of all frames.
+    points : array, (68, 2)
+        Landmarks on the crop.
+    flow : array, (128, 128, 2), float32
+        From onset to apex.
+    features : array, (42, 42, 3), float32
+        What the network sees of it.
+    """
+
+    item: VideoItem
+    expression: Expression
+    frame: Image
+    box: Box
+    crops: NDArray[np.uint8]
+    points: Floats
+    flow: Floats
+    features: Floats
+    regions: list[Region]
+
+    @property
+    def strain(self) -> Floats:
+        """Optical strain of the flow, (128, 128)."""
+        return optical_strain(self.flow)
+
+
+def example(item: VideoItem, expression: Expression, options: MeanOptions) -> Example:
+    """Take one expression through the pipeline."""
+    source = item.frames()
+    frame = source.read(0)
+    box = one_face(frame, options.faces)
+    crops, points = face_crops(source, options)
+    apex = expression.apex if expression.apex is not None else expression.offset
+    flow = optical_flow(crops[expression.onset], crops[apex], engine=options.engine)
+    features = flow_inputs(flow[None], points, options)[0]
+    regions = mean_regions(points, eyes=options.eyes)
+    return Example(item, expression, frame, box, crops, points, flow, features, regions)
+
+
+def examples(
+    items: Sequence[VideoItem], classes: Sequence[str], options: MeanOptions
+) -> list[Example]:
+    """Take the first expression of each class through the pipeline."""
+    found = {}
+    for item in items:
+        for expression in item.expressions:
+            if expression.label in classes and expression.label not in found:
+                found[expression.label] = example(item, expression, options)
+    return [found[c] for c in classes if c in found]
+
+
+def draw_preprocessing(axes: Sequence[Axes], shown: Example, database: Database) -> Sequence[Axes]:
+    """Four panels: frame with face box, crop with landmarks, regions, assembled strain."""
+    subject = shown.item.subject
+    visible = faces.face_or_blank(database, subject, shown.frame)
+    crop = faces.face_or_blank(database, subject, shown.crops[0])
+    faces.show_boxes(faces.show_image(axes[0], visible, "first frame, face box"), shown.box)
+    faces.show_image(axes[1], crop, "crop 128×128, 68 landmarks")
+    outline = faces.outline_points(database, subject, shown.points)
+    faces.draw_outline(axes[1], outline, COLOURS["orange"])
+    faces.show_regions(faces.show_image(axes[2], crop, "regions"), shown.regions)
+    faces.show_magnitude(axes[3], shown.features[..., 2], 1, "network input 42×42 (strain)")
+    return axes
+
+
+def draw_motion(axes: NDArray[Any], shown: Sequence[Example], database: Database) -> NDArray[Any]:
+    """One row per expression: u, v and strain from onset to apex, on the outline of a face."""
+    limit = max(float(np.percentile(np.abs(e.flow), 99.8)) for e in shown)
+    strain = max(float(np.percentile(e.strain, 99.8)) for e in shown)
+    for row, e in zip(axes, shown, strict=True):
+        faces.show_signed(row[0], e.flow[..., 0], limit, "u: → positive")
+        faces.show_signed(row[1], e.flow[..., 1], limit, "v: ↓ positive")
+        faces.show_magnitude(row[2], e.strain, strain, "strain")
+        outline = faces.outline_points(database, e.item.subject, e.points)
+        for ax, colour in zip(row, ("0.4", "0.4", "0.85"), strict=True):
+            faces.draw_outline(ax, outline, colour)
+        row[0].set_ylabel(f"{e.expression.label}\nsubject {e.item.subject}")
+        for ax, unit in zip(row[1:], ("pixels", "strain"), strict=True):
+            ax.figure.colorbar(ax.images[0], ax=ax, label=unit, shrink=0.8)
+    return axes
+
+
+def draw_learning(axes: Sequence[Axes], history: pd.DataFrame, fold: str) -> Sequence[Axes]:
+    """Cross-entropy and accuracy of recognition by epoch, with and without transfer (Fig. 6)."""
+    stages = {"recognition": ("with transfer", "blue"),
+              "recognition without transfer": ("without transfer", "orange")}  # fmt: skip
+    for ax, measure, label in zip(
+        axes, ("error", "accuracy"), ("cross-entropy", "accuracy"), strict=True
+    ):
+        for stage, (name, colour) in stages.items():
+            rows = history[(history.stage == stage) & (history.fold == fold)]
+            ax.plot(rows.epoch, rows[measure], color=COLOURS[colour], label=f"{name}, training")
+            if f"monitor_{measure}" in rows:
+                ax.plot(rows.epoch, rows[f"monitor_{measure}"], color=COLOURS[colour], ls="--",
+                        label=f"{name}, subject {fold} (left out)")  # fmt: skip
+        ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
+    axes[0].legend(frameon=False)
+    return axes
+
+
+def best_and_worst(rows: pd.DataFrame, study: MeanStudy) -> tuple[VideoItem, VideoItem]:
+    """A video that was spotted well and one that was not: by its number of errors, then by name."""
+    errors = {}
+    for item in study.task.items:
+        if item.expressions:
+            score = study.score(study.video(item, rows))
+            errors[item.subject, item.video] = (score["fp"] + score["fn"] - score["tp"], item)
+    order = sorted(errors.values(), key=lambda pair: (pair[0], pair[1].subject, pair[1].video))
+    return order[0][1], order[-1][1]
+
+
+def heat(study: MeanStudy, shown: Sequence[Example]) -> dict[str, list[Floats]]:
+    """Grad-CAM (14, 14) of each expression for both heads, by the network that left it out."""
+    from mecore.models.gradcam import grad_cam
+    from mecore.models.mean.training import shared_maps
+
+    maps: dict[str, list[Floats]] = {"spotting": [], "recognition": []}
+    for e in shown:
+        network = study.network(e.item.subject)
+        shared = shared_maps(network, e.features[None])
+        label = study.task.classes.index(str(e.expression.label))
+        maps["spotting"].append(grad_cam(network.spot, shared)[0])
+        maps["recognition"].append(grad_cam(network.recog, shared, label)[0])
+    return maps
+
+
+def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem, rows: pd.DataFrame) -> Axes:
+    """Score of every frame of one video, with spotted and annotated intervals (Fig. 3)."""
+    frames, rows = study.video(item), study.video(item, rows)
+    options, short, fps = study.task.options, study.task.short, item.fps
+    half = int(frames.k_prime.iloc[0])
+    smoothed = smooth(frames.spot, half, method=options.smoothing, width=options.smoothing_width)
+    seconds = frames.frame / fps
+    for number, row in enumerate(rows[rows.source == "annotated"].itertuples()):
+        ax.axvspan(row.onset / fps, row.offset / fps, color=COLOURS["green"], alpha=0.25, lw=0,
+                   label=None if number else "annotated")  # fmt: skip
+    top = float(np.nanmax(smoothed))
+    for number, row in enumerate(rows[rows.source == "spotted"].itertuples()):
+        ax.hlines(1.08 * top, row.onset / fps, row.offset / fps, color=COLOURS["red"], lw=4,
+                  label="" if number else "spotted")  # fmt: skip
+    ax.plot(seconds, frames.spot, color="0.75", lw=0.8, label="score of a frame")
+    ax.plot(seconds, smoothed, color=COLOURS["blue"], lw=1.6, label="smoothed")
+    peaks = find_peaks(smoothed, half, p=options.p, single=short)
+    ax.plot(peaks / fps, smoothed[peaks], "v", color=COLOURS["red"], ms=6, label="peak")
+    if not short:
+        ax.axhline(threshold(smoothed, options.p), color=COLOURS["red"], ls="--", lw=1, label="T")
+    ax.set(xlabel="seconds", ylabel="score", title=f"subject {item.subject}, video {item.video}")
+    return ax
+
+
+def draw_columns(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Bars of some measures in the columns honest, oracle, chance."""
+    width = 0.8 / len(table.columns)
+    for number, column in enumerate(table.columns):
+        place = np.arange(len(table)) + (number - (len(table.columns) - 1) / 2) * width
+        ax.bar(place, table[column], width * 0.92, color=PROTOCOL_COLOURS[column], label=column)
+    ax.set_xticks(range(len(table)), table.index)
+    ax.set(ylim=(0, 1), ylabel="score")
+    ax.legend(frameon=False, ncols=len(table.columns))
+    return ax
+
+
+def draw_heat(
+    axes: NDArray[Any],
+    shown: Sequence[Example],
+    maps: dict[str, list[Floats]],
+    database: Database,
+) -> NDArray[Any]:
+    """One row per head, one column per expression: Grad-CAM on the face at its apex (Fig. 7)."""
+    for row, (head, heats) in zip(axes, maps.items(), strict=True):
+        for ax, e, one in zip(row, shown, heats, strict=True):
+            apex = e.expression.apex if e.expression.apex is not None else e.expression.offset
+            face = faces.face_or_blank(database, e.item.subject, e.crops[apex])
+            on_crop = faces.heat_on_crop(one, e.regions, CROP)
+            faces.show_heat(
+                ax, face, on_crop, f"{e.expression.label}" if head == "spotting" else ""
+            )
+            if not database.manifest.figures.may_show(e.item.subject):
+                faces.draw_outline(ax, faces.NEUTRAL)
+        row[0].set_ylabel(head)
+    return axes

@@ -1,0 +1,215 @@
+"""Tables of the MEAN chapter."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mecore.data.database import Database
+from mecore.descriptors.flow.engines import flow_pairs
+from mecore.evaluation.executors import Workers
+from mecore.models.mean.inputs import face_crops
+from mecore.models.mean.options import MeanOptions, option_table
+from mecore.report.published import printed_table
+from mecore.report.tables import choice_rows, word
+from mecore.spotting.labels import flow_distance
+from mecore.studies.mean.study import MeanStudy, run_mean
+
+SPOTTING = {
+    "annotated": "n_annotated", "true positives": "tp", "false positives": "fp",
+    "false negatives": "fn", "precision": "precision", "recall": "recall", "F1": "f1",
+    "AP@[.5:.95], ranked": "ap_50_95", "AP@[.5:.95], as released": "ap_50_95_unranked",
+}  # fmt: skip
+RECOGNITION = {
+    "recognised true positives": "recognition_n", "accuracy": "recognition_accuracy",
+    "F1 of means (Eq. 21)": "recognition_f1_of_means", "UF1": "recognition_uf1",
+    "UAR": "recognition_uar",
+}  # fmt: skip
+OVERALL = {"STRS": "strs"}
+ONE_PER_VIDEO = {
+    "apex spotting rate": "asr", "apex error, frames": "apex_mae",
+    "accuracy, all spotted": "all_accuracy", "F1 of means, all spotted": "all_f1_of_means",
+    "UF1, all spotted": "all_uf1", "UAR, all spotted": "all_uar",
+}  # fmt: skip
+HEADLINE = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means", "STRS": "strs"}
+
+
+def pick(scores: dict[str, dict[str, float]], measures: dict[str, str]) -> pd.DataFrame:
+    """Choose and name measures: one row each, one column per entry of ``scores``."""
+    rows = {label: [s.get(name) for s in scores.values()] for label, name in measures.items()}
+    return pd.DataFrame(rows, index=list(scores)).T
+
+
+def detailed(scores: dict[str, dict[str, float]], short: bool) -> pd.DataFrame:
+    """Every measure of Table 5, and of Tables 2 and 3 for short videos."""
+    measures = SPOTTING | RECOGNITION | OVERALL | (ONE_PER_VIDEO if short else {})
+    return pick(scores, measures)
+
+
+def smoothing_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
+    """Table 7: other smoothing of the same scores, with the printed values for CASME II."""
+    ways: dict[str, tuple[Any, float | None]] = {
+        "simple average": ("normalised", None),
+        "Gaussian (σ=1)": ("gaussian", 1.0), "Gaussian (σ=3)": ("gaussian", 3.0),
+        "exponential (τ=1)": ("exponential", 1.0), "exponential (τ=3)": ("exponential", 3.0),
+    }  # fmt: skip
+    options = study.task.options
+    settings = {
+        name: replace(options, smoothing=way, smoothing_width=width)
+        for name, (way, width) in ways.items()
+    }
+    return _with_printed(_compare(study, settings), published, "7")
+
+
+def voting_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
+    """Table 8: other frames that vote for the emotion, with the printed value for CASME II."""
+    cases: dict[str, Any] = {
+        "case 1, onset to apex": "onset_to_apex", "case 2, apex": "apex",
+        "case 3, onset to offset": "onset_to_offset",
+    }  # fmt: skip
+    options = study.task.options
+    settings = {name: replace(options, vote=vote) for name, vote in cases.items()}
+    return _with_printed(_compare(study, settings), published, "8", ["CASME II"])
+
+
+def _with_printed(
+    measured: pd.DataFrame, published: dict[str, Any], table: str, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """Put printed values beside measured ones; both have their rows in the order of the paper."""
+    printed = printed_table(published, table)
+    printed = printed[columns] if columns else printed
+    names = {"Spotting": "spotting F1", "Analysis": "recognition F1", "Overall": "STRS",
+             "CASME II": "recognition F1"}  # fmt: skip
+    printed = printed.rename(columns=lambda c: f"{names[c]}, printed (CASME II)")
+    return pd.concat([measured, printed.set_axis(measured.index)], axis=1)
+
+
+def _compare(study: MeanStudy, settings: dict[str, MeanOptions]) -> pd.DataFrame:
+    scores = {name: study.score(study.rows(options)) for name, options in settings.items()}
+    return pick(scores, HEADLINE).T
+
+
+def transfer_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
+    """Table 9: recognition without and with transfer, of the same spotted intervals."""
+    heads = {"without transfer": "alone", "with transfer": "p"}
+    scores = {name: study.score(study.rows(head=head)) for name, head in heads.items()}
+    return _with_printed(pick(scores, HEADLINE).T, published, "9", ["CASME II"])
+
+
+def distance_ablation(
+    study: MeanStudy,
+    database: Database,
+    published: dict[str, Any],
+    results: Path,
+    *,
+    seed: int,
+    workers: Workers,
+    progress: bool,
+) -> pd.DataFrame:
+    """Table 6: other distances k between the frames of a pair; trains anew for each."""
+    scores = {}
+    for seconds in (0.05, 0.10, 0.15):
+        options = replace(study.task.options, k_seconds=seconds)
+        other = study if seconds == study.task.options.k_seconds else run_mean(
+            database, options, results, seed=seed, workers=workers, labels=("true",),
+            progress=progress,
+        )  # fmt: skip
+        scores[f"k = {seconds:.2f} s"] = other.score(other.rows())
+    return _with_printed(pick(scores, HEADLINE).T, published, "6")
+
+
+def chosen(oracle: MeanOptions) -> pd.DataFrame:
+    """What the oracle chose, in one row."""
+    names = {
+        "smoothing": "smoothing",
+        "width": "smoothing_width",
+        "voting frames": "vote",
+        "p": "p",
+    }
+    return pd.DataFrame({k: [word(getattr(oracle, v))] for k, v in names.items()})
+
+
+def choices() -> pd.DataFrame:
+    """Paper, released code and this study, option by option."""
+    return choice_rows(option_table())
+
+
+def parameters() -> pd.DataFrame:
+    """Parameters and operations of the network, beside what the paper states."""
+    # Keras takes seconds to import; pages that need no network do without it.
+    from mecore.models.mean.cost import count_flops
+    from mecore.models.mean.network import build_mean
+    from mecore.models.mean.options import preset
+
+    rows = {}
+    for name, n_classes, reading in [
+        ("3 classes", 3, "default"), ("5 classes (CASME II)", 5, "default"),
+        ("3 classes, as written (no batch norm)", 3, "as_written"),
+    ]:  # fmt: skip
+        model = build_mean(n_classes, preset(reading)).whole
+        rows[name] = {"parameters": model.count_params(), "FLOPs": count_flops(model)}
+    rows["printed"] = {"parameters": 7608, "FLOPs": "3.5 million"}
+    return pd.DataFrame(rows).T
+
+
+def layers(n_classes: int, options: MeanOptions) -> pd.DataFrame:
+    """Layers of the network: output and number of parameters."""
+    from mecore.models.mean.network import build_mean
+
+    network = build_mean(n_classes, options)
+    rows = [
+        {"part": part.name, "layer": layer.name,
+         "output": "×".join(map(str, layer.output.shape[1:])), "parameters": layer.count_params()}
+        for part in (network.shared, network.spot, network.recog)
+        for layer in part.layers
+        if type(layer).__name__ not in ("InputLayer", "Dropout")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def beside(published: dict[str, Any], columns: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Published rows of Table 5 above the measured columns."""
+    tables = {t: printed_table(published, t) for t in ("5S", "5A", "5")}
+    rows = {
+        f"{name}, published": {
+            "spotting F1": tables["5S"].loc["F1-score", name],
+            "recognition F1": tables["5A"].loc["F1-score", name],
+            "UF1": tables["5A"].loc["UF1", name], "UAR": tables["5A"].loc["UAR", name],
+            "STRS": tables["5"].loc["STRS", name],
+        }
+        for name in tables["5S"].columns
+    }  # fmt: skip
+    measures = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means",
+                "UF1": "recognition_uf1", "UAR": "recognition_uar", "STRS": "strs"}  # fmt: skip
+    measured = pick(columns, measures).T.rename(lambda column: f"measured, {column}")
+    return pd.concat([pd.DataFrame(rows).T, measured])
+
+
+def cost(study: MeanStudy) -> pd.DataFrame:
+    """Seconds per fold and per frame, beside the printed ones."""
+    seconds = study.seconds()
+    network = float((seconds.inference / seconds.frames).median())
+    flow = study.store.timings(lambda: {"flow": _flow_seconds(study)})["flow"]
+    rows = {
+        "spotting, training of a fold": (seconds.spotting.median(), 109.91),
+        "recognition, training of a fold": (seconds.recognition.median(), 7.71),
+        "network, per frame": (network, 0.0014),
+        "optical flow, per frame": (flow, None),
+        "flow and network, per frame": (flow + network, None),
+    }
+    return pd.DataFrame(rows, index=["measured", "printed"]).T
+
+
+def _flow_seconds(study: MeanStudy, n_pairs: int = 30) -> float:
+    """Seconds per pair of the first video, warm, on one core."""
+    item, options = study.task.items[0], study.task.options
+    crops, _ = face_crops(item.frames(), options)
+    k = flow_distance(item.fps, options.k_seconds)
+    list(flow_pairs(crops[: k + 3], k, engine=options.engine))
+    start = time.perf_counter()
+    n = len(list(flow_pairs(crops[: k + n_pairs], k, engine=options.engine)))
+    return (time.perf_counter() - start) / n

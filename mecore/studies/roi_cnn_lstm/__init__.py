@@ -1,0 +1,1 @@
+"""ROI CNN-LSTM (Aouayeb et al. 2019)."""
