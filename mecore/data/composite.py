@@ -127,6 +127,17 @@ def load_composite(name: str) -> Composite:
         raise ManifestError(explain(error, Composite), where=known[name]) from None
 
 
+def join_subject(dataset: str, subject: str) -> str:
+    """Put the name of the database before a subject id, which is unique in its database only.
+
+    Examples
+    --------
+    >>> join_subject("cas_me_2", "15")
+    'cas_me_2-15'
+    """
+    return f"{dataset}{SEPARATOR}{subject}"
+
+
 def split_subject(subject: str) -> tuple[str, str]:
     """Take the name of the database off a subject id.
 
@@ -161,7 +172,7 @@ def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:
     chosen = (samples.kind == "micro") & samples.emotion.isin(class_of) & ~keys.isin(left_out)
     taken = samples[chosen].copy()
     taken["class"] = taken.emotion.map(class_of).astype("string")
-    taken["subject"] = part.dataset + SEPARATOR + taken.subject
+    taken["subject"] = [join_subject(part.dataset, s) for s in taken.subject]
     return taken.reset_index(drop=True)
 
 
@@ -205,7 +216,8 @@ def open_composite(name: str, roots: Mapping[str, Path]) -> CompositeDatabase:
                             scan.reading.corrections)  # fmt: skip
         taken = take_part(part, database.samples)
         clips = set(zip(taken.subject, taken.video, strict=True))
-        own = database.videos.assign(subject=part.dataset + SEPARATOR + database.videos.subject)
+        subjects = [join_subject(part.dataset, s) for s in database.videos.subject]
+        own = database.videos.assign(subject=subjects)
         used = [key in clips for key in zip(own.subject, own.video, strict=True)]
         parts[part.dataset] = database
         samples.append(taken)

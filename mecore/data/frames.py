@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -270,6 +270,68 @@ def video_file(path: Path, fps: float | None = None) -> VideoFile:
     if not rate > 0:
         raise DataError("states no frame rate", where=path, todo="give it with --fps")
     return VideoFile(path, rate, count)
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Where a video lies, and all that a feature of it may depend on.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of images or video file.
+    image, first_frame, fps
+        How to read it, see `open_frames`.
+    n_frames : int
+        Its length.
+    stamp : str
+        Changes when its files change, see `mecore.data.files.file_stamp`.
+    """
+
+    path: Path
+    image: str | None
+    first_frame: FirstFrame
+    fps: float
+    n_frames: int
+    stamp: str
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells it from other videos, wherever it lies."""
+        return self.image, self.first_frame, self.fps, self.n_frames, self.stamp
+
+    def frames(self) -> FrameSource:
+        """Open its frames."""
+        return open_frames(self.path, self.fps, self.image, self.first_frame)
+
+
+def clip_frames(
+    frames: Iterable[Image], spans: Sequence[tuple[int, int | None, int]]
+) -> Iterator[tuple[int, list[Image]]]:
+    """Cut the frames of several expressions out of a video in one pass.
+
+    Parameters
+    ----------
+    frames : iterable
+        Frames of the video; read once, as far as the last offset.
+    spans : sequence of (onset, apex, offset)
+        Expressions; they may overlap.
+
+    Yields
+    ------
+    (int, list)
+        Number of the expression and its frames, when its offset has come.
+    """
+    open_: dict[int, list[Image]] = {}
+    last = max((offset for _, _, offset in spans), default=-1)
+    for index, frame in enumerate(frames):
+        for number, (onset, _, offset) in enumerate(spans):
+            if onset <= index <= offset:
+                open_.setdefault(number, []).append(frame)
+            if index == max(onset, offset):
+                yield number, open_.pop(number, [])
+        if index >= last:
+            return
 
 
 def open_frames(

@@ -1,23 +1,16 @@
-"""Clips of the recognition study: one annotated micro-expression each, cut out as a grey face."""
+"""Clips: one annotated micro-expression each, cut out as a face."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mecore.data.database import Database
 from mecore.errors import DataError
-from mecore.evaluation.videos import VideoItem, list_videos
-from mecore.preprocessing.crop import crop_face
-from mecore.preprocessing.faces import Box, landmarks, one_face
+from mecore.evaluation.videos import Expression, VideoItem, list_videos
 
-Bytes = NDArray[np.uint8]
-SIDE = 128
-# The detector's box ends at the chin and above the brows; regions of the face reach further.
-GROWTH = 0.15
+if TYPE_CHECKING:
+    from mecore.data.database import Database
 
 
 @dataclass(frozen=True)
@@ -28,94 +21,71 @@ class Clip:
     ----------
     item : VideoItem
         Its video.
-    sample, label : str
-        Id and class.
-    onset, offset : int
-        First and last frame.
-    apex : int or None
-        Strongest frame, if annotated.
+    number : int
+        Which of the expressions of the video it is.
     """
 
     item: VideoItem
-    sample: str
-    label: str
-    onset: int
-    apex: int | None
-    offset: int
+    number: int
+
+    @property
+    def expression(self) -> Expression:
+        """What is annotated."""
+        return self.item.expressions[self.number]
+
+    @property
+    def database(self) -> str:
+        """Id of its database."""
+        return self.item.database
 
     @property
     def subject(self) -> str:
-        """Id of the subject."""
+        """Whom it shows; unique over all databases."""
         return self.item.subject
+
+    @property
+    def video(self) -> str:
+        """Its video."""
+        return self.item.video
+
+    @property
+    def sample(self) -> str:
+        """Its id within the video."""
+        return self.expression.sample
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+        return str(self.expression.label)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Its action units, as far as they are annotated."""
+        return self.expression.units
 
     @property
     def name(self) -> str:
         """Subject, video and frames, for messages."""
-        where = f"subject {self.subject}, video {self.item.video}"
-        return f"{where}, frames {self.onset} to {self.offset}"
+        e = self.expression
+        return f"{self.item.name}, frames {e.onset} to {e.offset}"
 
 
-def list_clips(database: Database) -> list[Clip]:
-    """List the micro-expressions of a database that belong to one of its classes.
+def list_clips(databases: Database | Sequence[Database]) -> list[Clip]:
+    """List the micro-expressions of the classes, of one database or of several.
 
     Raises
     ------
     DataError
-        There is none.
+        There is none; or see `mecore.evaluation.videos.list_videos`.
     """
     clips = [
-        Clip(item, e.sample, e.label, e.onset, e.apex, e.offset)
-        for item in list_videos(database)
-        for e in item.expressions
-        if e.label is not None
+        Clip(item, number)
+        for item in list_videos(databases, without_class=False)
+        for number, expression in enumerate(item.expressions)
+        if expression.label is not None
     ]
     if not clips:
-        raise DataError("no micro-expression belongs to a class", where=database.root)
+        several = databases if isinstance(databases, Sequence) else [databases]
+        where = ", ".join(str(d.root) for d in several)
+        raise DataError("no micro-expression belongs to a class", where=where)
     return clips
-
-
-def face_clip(clip: Clip) -> tuple[Bytes, NDArray[np.float32]]:
-    """Cut the face out of every frame of a clip, by the box of its first frame.
-
-    Returns
-    -------
-    frames : array, (T, 128, 128), uint8
-        Grey, from onset to offset.
-    points : array, (68, 2), float32
-        Landmarks of the first frame, in pixels of the crop.
-
-    Raises
-    ------
-    DataError
-        Fewer than two frames: nothing moves.
-    FaceError
-        No face, or several, in the first frame.
-    """
-    if clip.offset <= clip.onset:
-        raise DataError(
-            "a clip of one frame holds no motion", where=clip.name,
-            todo="correct onset or offset in the manifest, or exclude the video",
-        )  # fmt: skip
-    source = clip.item.frames()
-    first = source.read(clip.onset)
-    found = one_face(first, "largest", where=clip.name)
-    box = grown(found, GROWTH)
-    frames = islice(source, clip.onset, clip.offset + 1)
-    crops = np.stack([crop_face(frame, box, SIDE) for frame in frames])
-    scale = SIDE / np.array([box.width, box.height], np.float32)
-    points = (landmarks(first, found) - np.array([box.left, box.top], np.float32)) * scale
-    return crops, points.astype(np.float32)
-
-
-def grown(box: Box, share: float) -> Box:
-    """Enlarge a box on every side by a share of its size."""
-    dx, dy = round(share * box.width), round(share * box.height)
-    return Box(box.left - dx, box.top - dy, box.right + dx, box.bottom + dy)
-
-
-def apex_frame(clip: Clip, frames: Bytes) -> int:
-    """Apex counted from the onset; where none is annotated, the frame least like the onset."""
-    if clip.apex is not None:
-        return clip.apex - clip.onset
-    difference = np.abs(frames[1:].astype(np.float32) - frames[0]).mean(axis=(1, 2))
-    return 1 + int(difference.argmax())

@@ -10,7 +10,9 @@ import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import Any, TypeAlias
+from concurrent.futures import wait as wait_for
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ClassVar, TypeAlias
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -39,7 +41,9 @@ class InProcess(Executor):
 
 
 def processes(workers: int = 1) -> Executor:
-    """Return a pool of worker processes, each set up for repeatable results on one core.
+    """Return worker processes, each set up for repeatable results on one core.
+
+    They stay for the next call: to start one, with all that it imports, takes seconds.
 
     Parameters
     ----------
@@ -53,9 +57,54 @@ def processes(workers: int = 1) -> Executor:
     """
     if workers < 1:
         raise OptionError(f"workers={workers}: at least one worker is needed")
-    # Spawned, not forked: a forked child inherits the locks of threads that it does not have.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+    return _Processes(workers)
+
+
+class _Processes(Executor):
+    """Worker processes that outlive the study they were started for."""
+
+    _kept: ClassVar[dict[int, ProcessPoolExecutor]] = {}
+
+    def __init__(self, workers: int) -> None:
+        try:
+            self._kept[workers].submit(os.getpid)
+        except (KeyError, BrokenProcessPool):
+            # Spawned, not forked: a forked child inherits locks of threads that it does not have.
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+            self._kept[workers] = pool
+        self._inner = self._kept[workers]
+        self._futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn`` in some worker, with the environment of this process."""
+        future: Future[Any] = self._inner.submit(_here, _environment(), fn, *args, **kwargs)
+        self._futures.append(future)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for what was submitted, or cancel it; the workers stay for others."""
+        if cancel_futures:
+            for future in self._futures:
+                future.cancel()
+        if wait:
+            wait_for(self._futures)
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        """Wait for what was submitted; after an error, cancel what has not begun."""
+        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("MECORE_")}
+
+
+def _here(environment: dict[str, str], fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a task in a worker that may have been started under another environment."""
+    for name in _environment():
+        del os.environ[name]
+    os.environ.update(environment)
+    return fn(*args, **kwargs)
 
 
 def cluster(scheduler: str, timeout: float = 10.0) -> Executor:

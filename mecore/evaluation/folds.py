@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal, TypeVar
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import LeaveOneGroupOut
 
 from mecore.data.composite import split_subject
 from mecore.errors import DataError, OptionError, nearest
 
 Labels = Literal["true", "permuted"]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class FoldPlan:
     seed : int
         Seed of the run; the fold derives its own from it and its name.
     labels : {"true", "permuted"}
-        With permuted labels of the training subjects, the fold measures chance.
+        With permuted labels of the training subjects, the fold measures chance: classes are
+        shuffled among their samples, annotated intervals are rotated in each of their videos.
 
     Raises
     ------
@@ -45,6 +52,11 @@ class FoldPlan:
     seed: int = 0
     labels: Labels = "true"
 
+    @property
+    def key(self) -> str:
+        """Unique among the folds of all seeds; the name of the files that keep the result."""
+        return f"{self.name}.s{self.seed}"
+
     def __post_init__(self) -> None:
         sides = [*self.train, *self.test, *self.validation]
         twice = sorted({s for s in sides if sides.count(s) > 1})
@@ -52,6 +64,53 @@ class FoldPlan:
             raise DataError(f"subject {', '.join(twice)} on two sides", where=f"fold {self.name}")
         if not (self.train and self.test):
             raise DataError("needs subjects to train and to test on", where=f"fold {self.name}")
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold gives.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per sample or interval, with truth, prediction and score.
+    tables : mapping of str to DataFrame
+        Further tables by name, such as frame scores and learning curves.
+    seconds : mapping of str to float
+        Wall-clock time by part, for the tables of cost.
+    """
+
+    rows: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note in ``seconds`` how many wall-clock seconds a part took; they are no result."""
+    start = time.perf_counter()
+    yield
+    seconds[part] = seconds.get(part, 0) + time.perf_counter() - start
+
+
+def permuted(labels: NDArray[T], rng: np.random.Generator, among: NDArray[np.bool_]) -> NDArray[T]:
+    """Shuffle labels among some samples, those of the training subjects; others keep theirs."""
+    shuffled = labels.copy()
+    shuffled[among] = rng.permutation(labels[among])
+    return shuffled
+
+
+def rotated(targets: NDArray[T], rng: np.random.Generator) -> NDArray[T]:
+    """Rotate the targets of one video by a random offset: same count and lengths, elsewhere."""
+    return np.roll(targets, rng.integers(len(targets))) if len(targets) else targets
+
+
+def grouped(
+    plans: Iterable[FoldPlan], by: Callable[[FoldPlan], object], size: int
+) -> list[list[FoldPlan]]:
+    """Cut plans into groups of at most ``size`` that follow each other and agree in ``by``."""
+    groups = [list(group) for _, group in groupby(plans, by)]
+    return [group[i : i + size] for group in groups for i in range(0, len(group), size)]
 
 
 def leave_one_subject_out(

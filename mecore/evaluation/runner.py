@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, as_completed
-from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
 
 from mecore.errors import MecoreError
-from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.store import FoldResult, RunStore
+from mecore.evaluation.folds import FoldPlan, FoldResult
+from mecore.evaluation.store import RunStore
 
-Task: TypeAlias = Callable[[FoldPlan], FoldResult]
-GroupTask: TypeAlias = Callable[[Sequence[FoldPlan]], Sequence[FoldResult]]
+Group: TypeAlias = Sequence[FoldPlan]
+Task: TypeAlias = Callable[[Group], Sequence[FoldResult]]
 T = TypeVar("T")
 
 
@@ -27,57 +25,38 @@ def progress_bar(items: Iterable[T], total: int, what: str, show: bool = True) -
     return iter(tqdm(items, total=total, desc=what, disable=hidden, leave=False))
 
 
-@contextmanager
-def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    """Note in ``seconds`` how many wall-clock seconds a part took; they are no result."""
-    start = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - start
-
-
 def run_folds(
-    task: Task | GroupTask,
-    plans: Iterable[FoldPlan],
+    task: Task,
+    groups: Iterable[Group],
     store: RunStore,
     executor: Executor,
     *,
-    together: int = 0,
     progress: bool = True,
-) -> pd.DataFrame:
+) -> None:
     """Run a task on every fold that is not stored yet.
 
     Parameters
     ----------
     task : callable
-        Picklable; takes a `FoldPlan` and trains and tests on it, with a fresh model, a fresh
-        optimiser and one seed.
-    plans : iterable of FoldPlan
-        Their order is the order of the rows.
+        Picklable; takes some folds, which it may train in one graph, and gives a result for each.
+        Every fold has a fresh model, a fresh optimiser and one seed.
+    groups : iterable of sequence of FoldPlan
+        Folds that are run at once. They are those of the whole run whatever is stored already, so
+        that a resumed one repeats it.
     store : RunStore
         Where results are kept. Folds that are there are not computed again.
     executor : concurrent.futures.Executor
         Where folds run. It does not change the result.
-    together : int
-        The task takes so many folds at once, as a list, and gives a list of results. Groups are
-        those of the whole run whatever is stored already, so that a resumed one repeats it.
     progress : bool
         Show a bar in a terminal.
-
-    Returns
-    -------
-    DataFrame
-        Rows of all folds, with columns ``fold`` and ``labels`` in front.
 
     Raises
     ------
     MecoreError
         A fold failed. The others are finished and stored, and a second run begins after them.
     """
-    plans = list(plans)
-    size = together or 1
-    groups = [plans[i : i + size] for i in range(0, len(plans), size)]
-    groups = [g for g in groups if not all(store.has_fold(p.name) for p in g)]
-    waiting: dict[Future[Any], list[FoldPlan]] = {}
+    groups = [list(group) for group in groups]
+    waiting: dict[Future[Any], Group] = {}
     failed: list[tuple[FoldPlan, BaseException]] = []
 
     def keep(future: Future[Any]) -> None:
@@ -85,22 +64,19 @@ def run_folds(
         if error is not None:
             failed.extend((plan, error) for plan in group)
             return
-        results = future.result() if together else [future.result()]
-        for plan, result in zip(group, results, strict=True):
-            if not store.has_fold(plan.name):
-                store.save_fold(plan.name, result)
+        for plan, result in zip(group, future.result(), strict=True):
+            if not store.has_fold(plan.key):
+                store.save_fold(plan.key, result)
 
     for group in groups:
-        waiting[executor.submit(task, group if together else group[0])] = group  # type: ignore[arg-type]
+        if not all(store.has_fold(plan.key) for plan in group):
+            waiting[executor.submit(task, group)] = group
         for future in [f for f in waiting if f.done()]:
             keep(future)
     for future in progress_bar(as_completed(list(waiting)), len(waiting), "folds", progress):
         keep(future)
     if failed:
-        raise _failure(failed, len(plans)) from failed[0][1]
-    rows = collect(store, plans)
-    store.save_rows(rows)
-    return rows
+        raise _failure(failed, sum(map(len, groups))) from failed[0][1]
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
@@ -112,7 +88,7 @@ def _error_of(future: Future[Any]) -> BaseException | None:
 
 
 def _failure(failed: list[tuple[FoldPlan, BaseException]], n: int) -> MecoreError:
-    failed.sort(key=lambda f: f[0].name)
+    failed.sort(key=lambda f: f[0].key)
     plan, error = failed[0]
     names = ", ".join(p.name for p, _ in failed)
     return MecoreError(
@@ -123,11 +99,18 @@ def _failure(failed: list[tuple[FoldPlan, BaseException]], n: int) -> MecoreErro
 
 
 def collect(store: RunStore, plans: Iterable[FoldPlan], table: str = "rows") -> pd.DataFrame:
-    """Put one table of all folds together, in the order of the plans."""
+    """Put one table of all folds together, in the order of the plans.
+
+    Returns
+    -------
+    DataFrame
+        With columns ``fold``, ``labels`` and ``seed`` in front.
+    """
     parts = []
     for plan in plans:
-        part = store.fold_table(plan.name, table)
+        part = store.fold_table(plan.key, table)
         part.insert(0, "fold", plan.test[0] if len(plan.test) == 1 else plan.name)
         part.insert(1, "labels", plan.labels)
+        part.insert(2, "seed", plan.seed)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,46 +17,51 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from mecore.metrics.averaging import f1_of_classes
+from mecore.metrics import recognition
 
-Counts = NDArray[np.float64]
-Score = Callable[[Counts], Counts]
+Floats = NDArray[np.float64]
+Counts = Mapping[str, NDArray[Any]]
+Score = Callable[[Floats], Floats]
 
 
-def uf1_of(confusion: ArrayLike) -> Counts:
+def uf1_of(confusion: ArrayLike) -> Floats:
     """UF1 of confusion matrices (…, C, C); a class that is absent counts as 0."""
-    return np.nan_to_num(f1_of_classes(confusion)).mean(-1)
+    return recognition.measures(confusion)["uf1"]
 
 
-def uar_of(confusion: ArrayLike) -> Counts:
+def uar_of(confusion: ArrayLike) -> Floats:
     """UAR of confusion matrices (…, C, C); a class that is absent counts as 0."""
-    counts = np.asarray(confusion, np.float64)
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    true = counts.sum(-1)
-    return np.divide(hits, true, out=np.zeros_like(true), where=true > 0).mean(-1)
+    return recognition.measures(confusion)["uar"]
 
 
-def _checked(subjects: ArrayLike) -> Counts:
+def _checked(subjects: ArrayLike) -> Floats:
     counts = np.asarray(subjects, np.float64)
-    if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or counts.shape[1] < 2:
+    if counts.ndim < 3 or counts.shape[1] < 2:
         raise ValueError(
-            "expected confusion matrices (seeds, subjects, C, C) of at least two subjects, "
-            f"found shape {counts.shape}"
+            "expected counts (seeds, subjects, …) of at least two subjects, such as confusion "
+            f"matrices, found shape {counts.shape}"
         )
     return counts
 
 
+def _draws(n_subjects: int, n: int, seed: int) -> Floats:
+    """How often each subject is drawn, (n, S), in n samples with replacement."""
+    shares = np.full(n_subjects, 1 / n_subjects)
+    return np.random.default_rng(seed).multinomial(n_subjects, shares, n).astype(np.float64)
+
+
 def bootstrap_scores(
     subjects: ArrayLike, score: Score = uf1_of, *, n: int = 2000, seed: int = 0
-) -> Counts:
+) -> Floats:
     """Scores of ``n`` samples of subjects, drawn with replacement.
 
     Parameters
     ----------
-    subjects : array_like, (R, S, C, C)
-        Confusion matrices of S subjects in R runs; all runs see the same draw.
+    subjects : array_like, (R, S, …)
+        Counts of S subjects in R runs, such as confusion matrices (R, S, C, C); all runs see the
+        same draw.
     score : callable
-        `uf1_of` or `uar_of`.
+        Takes counts (…) that were added up over subjects, such as `uf1_of`.
     n : int
         Number of draws.
     seed : int
@@ -67,9 +73,8 @@ def bootstrap_scores(
         Another shape, or fewer than two subjects.
     """
     counts = _checked(subjects)
-    size = counts.shape[1]
-    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), n)
-    return score(np.einsum("ns,rsij->nrij", draws, counts)).mean(axis=1)
+    draws = _draws(counts.shape[1], n, seed)
+    return score(np.einsum("ns,rs...->nr...", draws, counts)).mean(axis=1)
 
 
 def subject_bootstrap(
@@ -85,9 +90,54 @@ def subject_bootstrap(
     See `bootstrap_scores`. It covers who was tested, not how the networks were started: the score
     is the mean over seeds.
     """
-    scores = bootstrap_scores(subjects, score, n=n, seed=seed)
+    return _limits(bootstrap_scores(subjects, score, n=n, seed=seed), confidence)
+
+
+def _limits(scores: Floats, confidence: float) -> tuple[float, float]:
     low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def stacked(runs: Sequence[Counts]) -> dict[str, Floats]:
+    """Counts of several runs of the same subjects: name → (R, S, …)."""
+    return {name: np.stack([run[name] for run in runs]).astype(np.float64) for name in runs[0]}
+
+
+def pooled(counts: Counts) -> dict[str, Floats]:
+    """Counts (R, S, …) added up over the subjects: name → (R, …)."""
+    return {name: values.sum(axis=1) for name, values in counts.items()}
+
+
+def interval(
+    counts: Counts,
+    measures: Callable[[Counts], Mapping[str, Floats]],
+    *,
+    n: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of several measures over subjects drawn with replacement.
+
+    Parameters
+    ----------
+    counts : mapping of str to array, (R, S, …)
+        See `stacked`.
+    measures : callable
+        Takes counts (…) that were added up over subjects; gives name → (…).
+    n, confidence, seed
+        See `subject_bootstrap`.
+
+    Returns
+    -------
+    dict
+        Measure → (low, high); empty for a single subject, which no draw can vary.
+    """
+    n_subjects = next(iter(counts.values())).shape[1]
+    if n_subjects < 2:
+        return {}
+    draws = _draws(n_subjects, n, seed)
+    drawn = {k: np.einsum("ns,rs...->nr...", draws, v) for k, v in counts.items()}
+    return {k: _limits(v.mean(axis=1), confidence) for k, v in measures(drawn).items()}
 
 
 def paired_permutation(

@@ -13,40 +13,21 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import mecore
-from mecore.data.files import digest, source_digest, write_json, write_whole
+from mecore.data.code import code_digest
+from mecore.data.files import digest, write_json, write_whole
 from mecore.errors import DataError
+from mecore.evaluation.folds import FoldResult
 
 _STALE = 3600.0  # seconds; no file of a run takes nearly as long to write
-_CODE = ("data", "phantom", "preprocessing", "descriptors", "models", "spotting", "metrics",
-         "evaluation", "studies")  # fmt: skip
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "dlib-bin",
               "keras", "tensorflow")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """What one fold gives.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        One row per sample or interval, with truth, prediction and score.
-    tables : mapping of str to DataFrame
-        Further tables by name, such as frame scores and learning curves.
-    seconds : mapping of str to float
-        Wall-clock time by part, for the tables of cost.
-    """
-
-    rows: pd.DataFrame
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,7 +97,7 @@ class RunStore:
 
 
 def open_run(
-    results: Path, chapter: str, dataset: str, parameters: Mapping[str, Any], data: str
+    results: Path, chapter: str, dataset: str, parameters: Mapping[str, Any], data: str, code: str
 ) -> RunStore:
     """Open the folder of a run, new or begun before.
 
@@ -127,13 +108,16 @@ def open_run(
     chapter, dataset : str
         Names.
     parameters : mapping
-        All that changes the result, JSON-like. Workers, devices and places do not belong here.
+        All that changes the result but the seeds, JSON-like. Workers, devices and places do not
+        belong here.
     data : str
         Fingerprint of the data.
+    code : str
+        Name of the module that runs a fold: it and all that it imports are part of the run's id.
     """
     known = {
         "chapter": chapter, "dataset": dataset, "parameters": dict(parameters), "data": data,
-        "mecore": mecore.__version__, "code": source_digest(*_CODE),
+        "mecore": mecore.__version__, "code": code_digest(code),
     }  # fmt: skip
     store = RunStore(results / chapter / dataset / digest(known))
     _sweep(store.folder)

@@ -1,63 +1,72 @@
-"""The videos of a study: where they lie, what is annotated, and their features, computed once."""
+"""The videos of a study: where they lie, and what is annotated in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.data.database import Database
-from mecore.data.frames import FirstFrame, FrameSource, open_frames
-from mecore.errors import DataError, MecoreError
-from mecore.evaluation.runner import progress_bar
+from mecore.data.composite import join_subject
+from mecore.data.files import file_stamp
+from mecore.data.frames import Footage, FrameSource
+from mecore.errors import DataError
+from mecore.preprocessing.apex import Span
+
+if TYPE_CHECKING:
+    from mecore.data.database import Database
 
 
 @dataclass(frozen=True)
 class Expression:
-    """One annotated micro-expression: its id, its frames (0-based, inclusive) and its class."""
+    """One annotated micro-expression; frames are counted from 0, both ends are inside.
+
+    Parameters
+    ----------
+    sample : str
+        Its id within the video.
+    onset, apex, offset : int
+        First, strongest, last frame; the apex is None where none is annotated.
+    label : str or None
+        Its class; None where its emotion is in none.
+    units : tuple of int
+        Its action units, as far as they are annotated.
+    """
 
     sample: str
     onset: int
     apex: int | None
     offset: int
     label: str | None
+    units: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class VideoItem:
-    """One video of a study, with all that its features depend on.
+    """One video of a study.
 
     Parameters
     ----------
+    database : str
+        Id of its database.
     subject, video : str
-        Ids.
-    path : Path
-        Folder of images or video file.
-    image, first_frame, fps
-        How to read it, see `mecore.data.frames.open_frames`.
-    n_frames : int
-        Its length.
-    stamp : str
-        Changes when the files change.
+        Ids; subjects of several databases carry the name of their own.
+    footage : Footage
+        Its frames.
     expressions : tuple of Expression
         Annotated micro-expressions in order of time.
     """
 
+    database: str
     subject: str
     video: str
-    path: Path
-    image: str | None
-    first_frame: FirstFrame
-    fps: float
-    n_frames: int
-    stamp: str
+    footage: Footage
     expressions: tuple[Expression, ...]
 
     @property
@@ -65,9 +74,34 @@ class VideoItem:
         """Subject and video, for messages."""
         return f"subject {self.subject}, video {self.video}"
 
+    @property
+    def key(self) -> str:
+        """Subject and video, as one id."""
+        return f"{self.subject}/{self.video}"
+
+    @property
+    def path(self) -> Path:
+        """Folder of images or video file."""
+        return self.footage.path
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.footage.fps
+
+    @property
+    def n_frames(self) -> int:
+        """Its length."""
+        return self.footage.n_frames
+
     def frames(self) -> FrameSource:
         """Open its frames."""
-        return open_frames(self.path, self.fps, self.image, self.first_frame)
+        return self.footage.frames()
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """Onset, apex (or None), offset of every expression."""
+        return tuple((e.onset, e.apex, e.offset) for e in self.expressions)
 
     @property
     def intervals(self) -> NDArray[np.int64]:
@@ -75,106 +109,75 @@ class VideoItem:
         return np.array([(e.onset, e.offset) for e in self.expressions], np.int64).reshape(-1, 2)
 
 
-def list_videos(database: Database, *, without_class: bool = True) -> list[VideoItem]:
+def list_videos(
+    databases: Database | Sequence[Database], *, without_class: bool = True
+) -> list[VideoItem]:
     """List the videos that a study trains and is scored on, with their micro-expressions.
 
-    Macro-expressions are background. ``without_class`` says whether videos without a
-    micro-expression of the classes take part.
-
-    Raises
-    ------
-    DataError
-        The database delivers ready features in place of frames.
-    """
-    if database.manifest.layout.kind == "features":
-        raise DataError(
-            f"{database.manifest.name} holds ready features, and this needs frames",
-            where=database.root,
-            todo=f"mecore chapter honest_evaluation --dataset {database.manifest.id}",
-        )
-    micro = database.samples[database.samples.kind == "micro"].copy()
-    micro["label"] = database.classes(micro)
-    groups = dict(iter(micro.groupby(["subject", "video"])))
-    items = []
-    for row in database.videos.itertuples():
-        part = groups.get((row.subject, row.video))
-        expressions = tuple(_expressions(part)) if part is not None else ()
-        if without_class or any(e.label for e in expressions):
-            items.append(_item(database, row, expressions))
-    return items
-
-
-def _expressions(samples: pd.DataFrame) -> Iterable[Expression]:
-    for s in samples.sort_values(["onset", "sample"]).itertuples():
-        apex = None if s.apex is pd.NA else int(s.apex)
-        label = None if pd.isna(s.label) else str(s.label)
-        yield Expression(str(s.sample), int(s.onset), apex, int(s.offset), label)
-
-
-def _item(database: Database, row: Any, expressions: tuple[Expression, ...]) -> VideoItem:
-    layout, path = database.manifest.layout, database.root / row.path
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stamp = joblib.hash([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files])
-    return VideoItem(
-        row.subject, row.video, path, layout.image, layout.first_frame, database.manifest.fps,
-        int(row.n_frames), stamp, expressions,
-    )  # fmt: skip
-
-
-class Named(Protocol):
-    """A video or a clip, with a name for messages."""
-
-    @property
-    def name(self) -> str:
-        """Subject, video, and which part of it."""
-
-
-Item = TypeVar("Item", bound=Named)
-
-
-def prepare(
-    compute: Callable[[Item], object],
-    items: Iterable[Item],
-    executor: Executor,
-    *,
-    what: str = "videos",
-    progress: bool = True,
-) -> None:
-    """Compute the features of many videos or clips; what is in the cache is not computed again.
+    Macro-expressions are background.
 
     Parameters
     ----------
-    compute : callable
-        Picklable; computes the features of one and keeps them.
-    items : iterable of VideoItem or clips
-        All of them.
-    executor : concurrent.futures.Executor
-        Where they are computed.
-    what : str
-        What messages call them.
-    progress : bool
-        Show a bar in a terminal.
+    databases : Database or sequence of Database
+        One, or several with the same classes: subjects then carry the name of their database.
+    without_class : bool
+        Whether videos without a micro-expression of the classes take part.
 
     Raises
     ------
     DataError
-        Some cannot be used: all of them are named, and the others are kept.
+        A database delivers ready features in place of frames, or has other classes.
     """
-    items = list(items)
-    futures = [executor.submit(_problem, compute, item) for item in items]
-    done = progress_bar((f.result() for f in futures), len(items), "features", progress)
-    problems = [p for p in done if p]
-    if problems:
-        raise DataError(
-            f"{len(problems)} of {len(items)} {what} cannot be used:\n  " + "\n  ".join(problems),
-            todo=f"exclude {'them' if what == 'videos' else 'their videos'} in the manifest with a "
-            "reason; the others are in the cache",
-        )
+    several = list(databases) if isinstance(databases, Sequence) else [databases]
+    classes = list(several[0].manifest.classes)
+    items: list[VideoItem] = []
+    for database in several:
+        manifest = database.manifest
+        if manifest.layout.kind == "features":
+            raise DataError(
+                f"{manifest.name} holds ready features, and this needs frames",
+                where=database.root,
+                todo=f"mecore chapter honest_evaluation --dataset {manifest.id}",
+            )
+        if list(manifest.classes) != classes:
+            raise DataError(
+                f"several databases need the same classes: {list(manifest.classes)} here, "
+                f"{classes} in {several[0].manifest.id}", where=manifest.id,
+                todo="map the emotions of this manifest to those classes",
+            )  # fmt: skip
+        found = _items(database, prefix=len(several) > 1)
+        items += [i for i in found if without_class or any(e.label for e in i.expressions)]
+    return items
 
 
-def _problem(compute: Callable[[Item], object], item: Item) -> str | None:
-    try:
-        compute(item)
-    except (MecoreError, ValueError) as error:
-        return f"{item.name}: {error}"
-    return None
+def _items(database: Database, prefix: bool) -> Iterator[VideoItem]:
+    micro = database.samples[database.samples.kind == "micro"].copy()
+    micro["label"] = database.classes(micro)
+    groups = dict(iter(micro.groupby(["subject", "video"])))
+    manifest, nobody = database.manifest, micro.iloc[:0]
+    for row in database.videos.itertuples():
+        path = database.root / row.path
+        footage = Footage(path, manifest.layout.image, manifest.layout.first_frame, manifest.fps,
+                          int(row.n_frames), file_stamp(path))  # fmt: skip
+        own = groups.get((row.subject, row.video), nobody)
+        subject = join_subject(manifest.id, row.subject) if prefix else row.subject
+        yield VideoItem(manifest.id, subject, row.video, footage, tuple(_expressions(own)))
+
+
+def _expressions(samples: pd.DataFrame) -> Iterator[Expression]:
+    for s in samples.sort_values(["onset", "sample"]).itertuples():
+        apex = None if s.apex is pd.NA else int(s.apex)
+        label = None if pd.isna(s.label) else str(s.label)
+        units = parse_units(s.action_units)
+        yield Expression(str(s.sample), int(s.onset), apex, int(s.offset), label, units)
+
+
+def parse_units(text: Any) -> tuple[int, ...]:
+    """Read action units as databases write them.
+
+    Examples
+    --------
+    >>> parse_units("L12+R14B, AU4")
+    (12, 14, 4)
+    """
+    return () if pd.isna(text) else tuple(int(n) for n in re.findall(r"\d+", text))

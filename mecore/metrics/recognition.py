@@ -121,27 +121,52 @@ def validate_confusion(confusion: ArrayLike) -> NDArray[np.int64]:
     return counts.astype(np.int64)
 
 
-def _quotient(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def _quotient(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """``part / whole`` with 0/0 = 0."""
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) != 0)
+
+
+def measures(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """All measures of any number of confusion matrices at once, in the order usually printed.
+
+    Parameters
+    ----------
+    confusion : array_like, shape (…, C, C)
+        Counts, truth in rows; not checked.
+
+    Returns
+    -------
+    dict of ndarray, shape (…)
+        ``n, accuracy, precision, recall, f1_of_means, uf1, uar``.
+    """
+    counts = np.asarray(confusion, np.float64)
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    true, said = counts.sum(-1), counts.sum(-2)
+    precision, recall = _quotient(hits, said).mean(-1), _quotient(hits, true).mean(-1)
+    return {
+        "n": true.sum(-1),
+        "accuracy": _quotient(hits.sum(-1), true.sum(-1)),
+        "precision": precision,
+        "recall": recall,
+        "f1_of_means": _quotient(2 * precision * recall, precision + recall),
+        "uf1": _quotient(2 * hits, true + said).mean(-1),
+        "uar": recall,
+    }
 
 
 def accuracy(confusion: ArrayLike) -> float:
     """Share of samples on the diagonal, in [0, 1]; 0 when there is no sample (Eq. 18)."""
-    counts = validate_confusion(confusion)
-    return float(_quotient(np.trace(counts)[None], counts.sum()[None])[0])
+    return evaluate_confusion(confusion)["accuracy"]
 
 
 def macro_precision(confusion: ArrayLike) -> float:
     """Mean over all C classes of TP / (TP + FP), in [0, 1] (Eq. 20)."""
-    counts = validate_confusion(confusion)
-    return float(_quotient(np.diag(counts), counts.sum(axis=0)).mean())
+    return evaluate_confusion(confusion)["precision"]
 
 
 def macro_recall(confusion: ArrayLike) -> float:
     """Mean over all C classes of TP / (TP + FN), in [0, 1] (Eq. 19)."""
-    counts = validate_confusion(confusion)
-    return float(_quotient(np.diag(counts), counts.sum(axis=1)).mean())
+    return evaluate_confusion(confusion)["recall"]
 
 
 def uar(confusion: ArrayLike) -> float:
@@ -151,9 +176,7 @@ def uar(confusion: ArrayLike) -> float:
 
 def uf1(confusion: ArrayLike) -> float:
     """Unweighted F1: mean over all C classes of 2 TP / (2 TP + FP + FN), in [0, 1] (Eq. 22)."""
-    counts = validate_confusion(confusion)
-    both = counts.sum(axis=0) + counts.sum(axis=1)
-    return float(_quotient(2 * np.diag(counts), both).mean())
+    return evaluate_confusion(confusion)["uf1"]
 
 
 def macro_f1(confusion: ArrayLike) -> float:
@@ -194,17 +217,8 @@ def f1_of_means(precision: float, recall: float) -> float:
 
 def evaluate_confusion(confusion: ArrayLike) -> dict[str, float]:
     """All recognition measures of one confusion matrix, in the order they are usually printed."""
-    counts = validate_confusion(confusion)
-    precision, recall = macro_precision(counts), macro_recall(counts)
-    return {
-        "n": int(counts.sum()),
-        "accuracy": accuracy(counts),
-        "precision": precision,
-        "recall": recall,
-        "f1_of_means": f1_of_means(precision, recall),
-        "uf1": uf1(counts),
-        "uar": uar(counts),
-    }
+    found = measures(validate_confusion(confusion))
+    return {name: int(value) if name == "n" else float(value) for name, value in found.items()}
 
 
 def evaluate(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]) -> dict[str, float]:

@@ -102,6 +102,28 @@ def precision_recall_f1(tp: int, fp: int, fn: int) -> tuple[float, float, float]
     return precision, recall, f1
 
 
+def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Precision, recall and F1 of any number of counts at once (Eqs. 15 and 16).
+
+    Parameters
+    ----------
+    counts : array_like, shape (…, 3)
+        True positives, false positives, false negatives; not checked.
+
+    Returns
+    -------
+    dict of ndarray, shape (…)
+        ``tp, fp, fn, precision, recall, f1``; 0 where undefined.
+    """
+    tp, fp, fn = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
+    pairs = {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "f1": (2 * tp, 2 * tp + fp + fn)}
+    shares = {
+        name: np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+        for name, (part, whole) in pairs.items()
+    }
+    return {"tp": tp, "fp": fp, "fn": fn} | shares
+
+
 def apex_spotting_rate(peaks: Sequence[ArrayLike], intervals: ArrayLike) -> float:
     """Share of short videos whose earliest peak lies strictly inside the expression (Eq. 13).
 

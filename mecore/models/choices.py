@@ -1,65 +1,67 @@
 """Options of a method: every choice that changes a result, with what paper and code say of it.
 
-A dataclass derived from `Choices` has one field per choice, made by `choice`. Its metadata holds
-the group the field belongs to, the value of the paper as written, the value of the code as
-released, and the reason for ours; presets and the table of a chapter are made from it.
+A class of options is a frozen dataclass made by `options`, with one field per choice, made by
+`choice`. Its metadata holds the group the field belongs to, the value of the paper as written, the
+value of the code as released, and the reason for ours; presets and the table of a chapter are made
+from it. Values are checked by pydantic.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from dataclasses import asdict, field, fields
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from mecore.errors import OptionError, nearest
 
 Preset = Literal["default", "as_written", "as_released"]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Options = TypeVar("Options")
 
 
-def choice(default: Any, group: str, topic: str, *, written: Any, released: Any, why: str) -> Any:
-    """Return a field of a class of options."""
-    known = {"group": group, "topic": topic, "written": written, "released": released, "why": why}
-    return field(default=default, metadata=known)
+@dataclass_transform(frozen_default=True)
+def options(kind: type[Options]) -> type[Options]:
+    """Make a class of options: frozen, and refusing values of another type or out of range."""
+    made: Any = dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))(kind)
+    checked: type[Options] = made
+    return checked
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Base of the options of a method.
+def choice(default: Any, group: str, topic: str, why: str, **others: Any) -> Any:
+    """Return a field of a class of options.
 
-    Raises
-    ------
-    OptionError
-        A value that is none of those allowed.
+    Parameters
+    ----------
+    default : object
+        Ours.
+    group : str
+        What the choice belongs to, such as ``"features"``.
+    topic, why : str
+        What is chosen, and the reason for ours.
+    **others
+        ``written`` and ``released``, the values of paper and code where they differ from ours; or
+        ``paper``, what a paper without presets says in words.
     """
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            _check(name, getattr(self, name), hint)
-
-    def group(self, name: str) -> dict[str, Any]:
-        """Return the options of one group, e.g. those that features depend on."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["group"] == name}
+    known = {"group": group, "topic": topic, "written": default, "released": default}
+    return field(default=default, metadata=known | others | {"why": why})
 
 
-Options = TypeVar("Options", bound=Choices)
+def group(chosen: Any, *names: str) -> SimpleNamespace:
+    """Return the options of some groups, and nothing else: what a feature may depend on."""
+    return SimpleNamespace(
+        **{f.name: getattr(chosen, f.name) for f in fields(chosen) if f.metadata["group"] in names}
+    )
 
 
-def _check(name: str, value: Any, hint: Any) -> None:
-    allowed = get_args(hint)
-    if allowed and all(isinstance(a, str) for a in allowed):
-        if value not in allowed:
-            raise OptionError(f"{name}={value!r}; {nearest(str(value), allowed)}")
-    elif hint is bool and not isinstance(value, bool):
-        raise OptionError(f"{name}={value!r} is neither True nor False")
-    elif hint in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise OptionError(f"{name}={value!r} is no number")
-    elif isinstance(value, (int, float)) and value < 0:
-        raise OptionError(f"{name}={value!r} is negative")
-    elif hint is int and value != int(value):
-        raise OptionError(f"{name}={value!r} is no whole number")
-
-
-def reading(kind: type[Options], name: str = "default", **changes: Any) -> Options:
-    """Return a reading of a paper by name, with some options changed.
+def reading(
+    kind: type[Options], name: str = "default", scale: str = "full", **changes: Any
+) -> Options:
+    """Return an interpretation of a paper by name, with some options changed.
 
     Parameters
     ----------
@@ -67,6 +69,9 @@ def reading(kind: type[Options], name: str = "default", **changes: Any) -> Optio
         Class of the options.
     name : {"default", "as_written", "as_released"}
         Ours, the text of the paper, or the code published with it.
+    scale : {"full", "small"}
+        At ``"small"``, options take the values in ``kind.SMALL``: a quick run in which every cell
+        executes but no network is well trained.
     **changes
         Options to set otherwise.
 
@@ -77,17 +82,28 @@ def reading(kind: type[Options], name: str = "default", **changes: Any) -> Optio
     """
     if name not in get_args(Preset):
         raise OptionError(f"no preset is called {name!r}; {nearest(name, get_args(Preset))}")
-    known = {f.name: f for f in fields(kind)}
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     for change in changes:
         if change not in known:
             raise OptionError(f"no option is called {change!r}; {nearest(change, known)}")
-    if name != "default":
-        key = name.removeprefix("as_")
-        changes = {n: f.metadata[key] for n, f in known.items()} | changes
-    return kind(**changes)
+    key, quick = name.removeprefix("as_"), getattr(kind, "SMALL", {}) if scale == "small" else {}
+    preset = {n: f.metadata[key] for n, f in known.items()} if name != "default" else {}
+    try:
+        return kind(**(preset | quick | changes))
+    except ValidationError as error:
+        raise OptionError("; ".join(_problem(e) for e in error.errors())) from None
 
 
-def choice_table(kind: type[Choices]) -> list[dict[str, Any]]:
-    """Return one row per option: group, name, topic, written, released, default, why."""
+def _problem(error: Any) -> str:
+    name, value = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "literal_error":
+        allowed = [word.strip(" '") for word in error["ctx"]["expected"].split(" or ")]
+        allowed = [word.strip(" '") for part in allowed for word in part.split(",")]
+        return f"{name}={value!r}; {nearest(str(value), allowed)}"
+    return f"{name}={value!r}: {error['msg']}"
+
+
+def choice_table(kind: type[Any]) -> list[dict[str, Any]]:
+    """Return one row per option: name, default, group, topic, written, released, why."""
     ours = asdict(kind())
     return [{"name": f.name, "default": ours[f.name], **f.metadata} for f in fields(kind)]

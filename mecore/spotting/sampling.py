@@ -19,7 +19,7 @@ BalanceRule: TypeAlias = Literal["ratio", "released"]
 
 def balance(
     targets: ArrayLike,
-    rng: np.random.Generator,
+    priority: ArrayLike,
     *,
     ratio: float = 8.0,
     rule: BalanceRule = "ratio",
@@ -30,8 +30,9 @@ def balance(
     ----------
     targets : array_like, shape (n,)
         0 or 1, of all training frames of a fold.
-    rng : numpy.random.Generator
-        Source of the draw.
+    priority : array_like, shape (n,)
+        Frames of the lowest numbers are kept first. Uniform random numbers make a uniform draw;
+        folds that share them share most of their frames.
     ratio : float
         Negatives per positive, above 0. The paper has 8, the released code is run with 5.
     rule : {"ratio", "released"}
@@ -65,10 +66,11 @@ def balance(
         )
     sizes = _released_sizes if rule == "released" else _ratio_sizes
     n_negative, n_positive = sizes(negative.size, positive.size, ratio)
-    kept = (
-        rng.choice(negative, n_negative, replace=False),
-        rng.choice(positive, n_positive, replace=False),
-    )
+    rank = np.asarray(priority)
+    kept = [
+        side[np.argsort(rank[side], kind="stable")[:size]]
+        for side, size in ((negative, n_negative), (positive, n_positive))
+    ]
     return np.sort(np.concatenate(kept))
 
 

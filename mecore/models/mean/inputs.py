@@ -2,24 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.data.frames import FrameSource
-from mecore.descriptors.flow.engines import optical_flow
+from mecore.data.frames import Footage
+from mecore.descriptors.flow.engines import flow_pairs, optical_flow
 from mecore.descriptors.mean_input import mask_eyes, mean_input, mean_regions, subtract_nose
-from mecore.models.mean.options import MeanOptions
+from mecore.errors import DataError
+from mecore.preprocessing.apex import Span, difference, find_apex
 from mecore.preprocessing.crop import crop_face
 from mecore.preprocessing.faces import Box, landmarks, one_face
+from mecore.spotting.labels import flow_distance
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 CROP = 128
 
 
-def face_crops(source: FrameSource, options: MeanOptions) -> tuple[Bytes, Floats]:
+def video_inputs(
+    footage: Footage, spans: Sequence[Span], options: Any
+) -> tuple[Floats, Floats, tuple[int, ...], int]:
+    """Inputs of a whole video.
+
+    Parameters
+    ----------
+    footage : Footage
+        Its frames; the face of the first one is cut out of all.
+    spans : sequence of (onset, apex, offset)
+        Its expressions.
+    options : object
+        The group ``features`` of `mecore.models.mean.options.MeanOptions`.
+
+    Returns
+    -------
+    spot : array, (n_frames - k, 42, 42, 3), float32
+        Of the pairs (i, i + k).
+    recog : array, (n_spans, 42, 42, 3), float32
+        Of the pairs (onset, apex).
+    apexes : tuple of int
+        The apex of each expression.
+    k : int
+        Distance of a pair in frames.
+
+    Raises
+    ------
+    FaceError
+        No face, or several, in the first frame.
+    DataError
+        The video is not longer than k frames, or a frame cannot be read.
+    """
+    k = flow_distance(footage.fps, options.k_seconds)
+    if footage.n_frames <= k:
+        raise DataError(
+            f"{footage.n_frames} frames, but pairs lie {k} frames apart", where=footage.path,
+            todo="exclude this video in the manifest",
+        )  # fmt: skip
+    crops, points = face_crops(footage, options)
+    apexes = tuple(_apex(span, crops, points, options) for span in spans)
+    flows = [
+        optical_flow(crops[onset], crops[apex], engine=options.engine)
+        for (onset, _, _), apex in zip(spans, apexes, strict=True)
+    ]
+    recog = flow_inputs(np.array(flows, np.float32).reshape(-1, CROP, CROP, 2), points, options)
+    pairs = flow_pairs(crops, k, engine=options.engine)
+    spot = np.concatenate([flow_inputs(f[None], points, options) for f in pairs])
+    return spot, recog, apexes, k
+
+
+def face_crops(footage: Footage, options: Any) -> tuple[Bytes, Floats]:
     """Cut the face of the first frame's box out of every frame.
 
     Returns
@@ -29,13 +82,16 @@ def face_crops(source: FrameSource, options: MeanOptions) -> tuple[Bytes, Floats
     points : array, (68, 2), float32
         Landmarks of the first frame, on the crop.
     """
-    first = source.read(0)
-    box = one_face(first, options.faces, where=f"{source.path}, frame 0")
-    crops = [crop_face(frame, box, CROP, options.jpeg_quality) for frame in source]
-    return np.stack(crops), crop_landmarks(first, box, options)
+    crops: list[Bytes] = []
+    for frame in footage.frames():
+        if not crops:
+            box = one_face(frame, options.faces, where=f"{footage.path}, frame 0")
+            points = crop_landmarks(frame, box, options)
+        crops.append(crop_face(frame, box, CROP, options.jpeg_quality))
+    return np.stack(crops), points
 
 
-def crop_landmarks(frame: Bytes, box: Box, options: MeanOptions) -> Floats:
+def crop_landmarks(frame: Bytes, box: Box, options: Any) -> Floats:
     """Predict 68 landmarks, on the frame or on the crop, in pixels of the crop."""
     if options.landmarks_from == "crop":
         crop = crop_face(frame, box, CROP, options.jpeg_quality)
@@ -45,7 +101,7 @@ def crop_landmarks(frame: Bytes, box: Box, options: MeanOptions) -> Floats:
     return ((landmarks(frame, box) - corner) * scale).astype(np.float32)
 
 
-def flow_inputs(flow: Floats, points: Floats, options: MeanOptions) -> Floats:
+def flow_inputs(flow: Floats, points: Floats, options: Any) -> Floats:
     """Return network inputs (n, 42, 42, 3) of flow (n, 128, 128, 2), as the options have it."""
     if options.nose_reference:
         flow = subtract_nose(flow, points)
@@ -57,19 +113,15 @@ def flow_inputs(flow: Floats, points: Floats, options: MeanOptions) -> Floats:
     )  # fmt: skip
 
 
-def find_apex(expression: Any, crops: Bytes, points: Floats, options: MeanOptions) -> int:
-    """The annotated apex, or the frame that differs most from the onset (section 4.3)."""
-    if expression.apex is not None:
-        return expression.apex
-    onset, offset = expression.onset, expression.offset
-    if options.missing_apex == "difference":
-        later = crops[onset + 1 : offset + 1].astype(np.float32)
-        difference = np.abs(later - crops[onset]).mean(axis=(1, 2))
-        return onset + 1 + int(difference.argmax()) if len(later) else onset
-    sums = [
-        flow_inputs(
-            optical_flow(crops[onset], crops[j], engine=options.engine)[None], points, options
-        ).sum()
-        for j in range(onset, max(offset, onset + 1))
-    ]
-    return onset + int(np.argmax(sums))
+def _apex(span: Span, crops: Bytes, points: Floats, options: Any) -> int:
+    """The annotated apex, or that of the options; ``"features"`` is the rule of the release."""
+    onset = span[0]
+
+    def strength(index: int) -> float:
+        flow = optical_flow(crops[onset], crops[index], engine=options.engine)
+        return float(flow_inputs(flow[None], points, options).sum())
+
+    by_features = options.missing_apex == "features"
+    return find_apex(
+        span, options.missing_apex, strength if by_features else difference(crops, onset)
+    )

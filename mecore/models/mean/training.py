@@ -1,204 +1,180 @@
 """The two stages of MEAN's training: spotting, then recognition on the frozen shared part.
 
-Liong, See, Chan (2023), sections 3.2, 3.3 and 4.3. Each stage returns one row per epoch. Data
-named ``monitor`` are watched and never trained on or chosen by.
+Liong, See, Chan (2023), sections 3.2, 3.3 and 4.3. Some copies are trained at once
+(`mecore.models.mean.stacked`). Samples that are watched are never trained on or chosen by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from mecore.models.adam import Adam
-from mecore.models.mean.fused import FusedShared
-from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions
+from mecore.models.mean.stacked import MeanStack
+from mecore.models.stacking import Dropout, weighted_mean
 
 Floats = NDArray[np.float32]
-Samples: TypeAlias = tuple[Floats, NDArray[Any]]
-Batch: TypeAlias = Callable[[NDArray[np.int64]], tuple[Any, Any]]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Frames:
-    """Chosen frames of many videos with their targets, read from disk as they are needed.
+class Samples:
+    """What some copies are trained on.
 
     Parameters
     ----------
-    videos : sequence of array, (n_i, 42, 42, 3)
-        Features, possibly memory maps.
-    chosen : array of int, (n, 2)
-        Video and frame of every sample.
-    targets : array, (n,)
-        0 or 1.
+    inputs : callable
+        Numbers of samples → their features (n, 42, 42, 3), or shared maps (n, 14, 14, F, 14).
+    targets : array, (F, N)
+        0 or 1 for spotting, a class for recognition, as each copy is told.
+    seen, watched : array of bool, (F, N)
+        Samples that a copy is trained on, and that it is only asked about.
     """
 
-    videos: Sequence[Floats]
-    chosen: NDArray[np.int64]
+    inputs: Callable[[Ints], Floats]
     targets: NDArray[Any]
+    seen: Bools
+    watched: Bools | None = None
 
-    def batch(self, part: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return features and targets of some of the samples."""
-        features = np.stack([self.videos[v][i] for v, i in self.chosen[part]])
-        return features, self.targets[part].astype(np.float32)
+
+def features_of(videos: Sequence[Floats], places: Ints) -> Callable[[Ints], Floats]:
+    """Read chosen frames, (N, 2) of video and frame, from memory maps as they are needed."""
+    return lambda part: np.stack([videos[v][i] for v, i in places[part]])
 
 
 def train_spotting(
-    network: Mean, frames: Frames, options: MeanOptions, rng: np.random.Generator
+    stack: MeanStack, samples: Samples, options: MeanOptions, seed: int
 ) -> pd.DataFrame:
     """Train shared part and spotting head on 0/1 pseudo-labels (mean squared error, Eq. 8).
 
     Parameters
     ----------
-    network : Mean
+    stack : MeanStack
         Changed in place.
-    frames : Frames
+    samples : Samples
         Balanced training frames.
     options : MeanOptions
         Epochs, batch size, learning rate.
-    rng : Generator
-        Order of the frames.
+    seed : int
+        Of the order of the samples, which all copies share.
 
     Returns
     -------
     DataFrame
-        One row per epoch: epoch, loss (with weight decay), error (mean squared).
+        One row per copy and epoch: copy, epoch, loss (with weight decay), error (mean squared).
     """
-    stage = _Stage([network.shared, network.spot], FusedShared(network.shared), options)
-    history = stage.fit(frames.batch, len(frames.targets), options.spot_epochs, rng)
-    return history.drop(columns="accuracy")
+    stage = _Stage(stack, ("shared", "spot"), options)
+    return stage.fit(samples, options.spot_epochs, seed).drop(columns="accuracy")
 
 
 def train_recognition(
-    network: Mean,
-    train: Samples,
-    options: MeanOptions,
-    rng: np.random.Generator,
-    monitor: Samples | None = None,
+    stack: MeanStack, samples: Samples, options: MeanOptions, seed: int, *, transfer: bool = True
 ) -> pd.DataFrame:
-    """Train the recognition head on the maps of the frozen shared part (Eq. 10).
+    """Train the recognition head on onset-apex features (Eq. 10).
 
     Parameters
     ----------
-    network : Mean
-        Its recognition head is changed in place.
-    train : (features (n, 42, 42, 3), classes (n,) of int)
-        Onset-apex features of the training samples.
-    options : MeanOptions
-        Epochs, batch size, learning rate, ``frozen_dropout``.
-    rng : Generator
-        Order of the samples.
-    monitor : likewise, optional
-        Samples to watch.
+    stack, samples, options, seed
+        As in `train_spotting`; ``inputs`` of the samples are features.
+    transfer : bool
+        On the maps of the frozen shared part; else the shared part is trained, too, and nothing
+        is taken over from spotting (Table 9).
 
     Returns
     -------
     DataFrame
-        One row per epoch: epoch, loss (with weight decay), error (cross-entropy), accuracy, and
-        monitor_error, monitor_accuracy where watched.
+        One row per copy and epoch: copy, epoch, loss, error (cross-entropy), accuracy, and
+        monitor_error, monitor_accuracy where samples are watched.
     """
-    maps, watched = ((shared_maps(network, s[0]), s[1]) if s else None for s in (train, monitor))
-    frozen = keras.layers.Dropout(options.dropout_shared if options.frozen_dropout else 0.0)
-    stage = _Stage([network.recog], frozen, options)
-    return stage.fit(_in_memory(maps), len(train[1]), options.recog_epochs, rng, watched)
+    if not transfer:
+        return _Stage(stack, ("shared", "recog"), options).fit(samples, options.recog_epochs, seed)
+    everything = samples.inputs(np.arange(samples.targets.shape[1]))
+    maps = shared_maps(stack, everything)
+    frozen = Samples(lambda part: maps[part], samples.targets, samples.seen, samples.watched)
+    return _Stage(stack, ("recog",), options).fit(frozen, options.recog_epochs, seed)
 
 
-def train_without_transfer(
-    train: Samples,
-    n_classes: int,
-    options: MeanOptions,
-    rng: np.random.Generator,
-    monitor: Samples | None = None,
-) -> tuple[Mean, pd.DataFrame]:
-    """Train a recognition network of its own, nothing taken over from spotting (Table 9).
-
-    Parameters and rows as in `train_recognition`; the network's spotting head is not trained.
-    """
-    network = build_mean(n_classes, options)
-    stage = _Stage([network.shared, network.recog], FusedShared(network.shared), options)
-    epochs = options.recog_epochs
-    return network, stage.fit(_in_memory(train), len(train[1]), epochs, rng, monitor)
-
-
-def _in_memory(samples: Any) -> Batch:
-    x, y = samples
-    return lambda part: (x[part], y[part])
+def shared_maps(stack: MeanStack, features: Floats, size: int = 64) -> Floats:
+    """Shared maps (n, 14, 14, F, 14) of features (n, 42, 42, 3), in inference mode."""
+    parts = [features[i : i + size] for i in range(0, len(features), size)]
+    return np.concatenate([stack.maps(tf.constant(p)).numpy() for p in parts])
 
 
 class _Stage:
-    """One stage of training.
+    """One stage of training; ``parts`` are what is trained, the head last."""
 
-    ``models`` are what is trained, the head last; ``body`` turns a batch into the head's input.
-    """
-
-    def __init__(self, models: list[keras.Model], body: Any, options: MeanOptions) -> None:
-        self.models, self.body, self.batch_size = models, body, options.batch_size
-        self.variables = [v for m in models for v in m.trainable_variables]
+    def __init__(self, stack: MeanStack, parts: tuple[str, ...], options: MeanOptions) -> None:
+        self.stack, self.parts, self.options = stack, parts, options
+        self.variables = stack.trainable(*parts)
         self.optimizer = Adam(options.learning_rate)
         self.optimizer.build(self.variables)
 
-    def _measure(self, x: Any, y: Any, training: bool) -> list[Any]:
-        """Mean error and accuracy of one batch; a score has no accuracy."""
-        outputs = self.models[-1](self.body(x, training=training), training=training)
-        if outputs.shape[-1] == 1:
-            return [tf.reduce_mean((outputs[:, 0] - y) ** 2), tf.constant(np.nan, tf.float32)]
-        errors = keras.losses.sparse_categorical_crossentropy(y, outputs)
-        hits = tf.cast(tf.argmax(outputs, axis=1) == y, tf.float32)
-        return [tf.reduce_mean(errors), tf.reduce_mean(hits)]
+    def _outputs(self, x: Any, seen: Any, drop: Dropout | None) -> Any:
+        if "shared" in self.parts:
+            x = self.stack.maps(x, seen, drop)
+        elif drop and self.options.frozen_dropout:
+            x = drop(x, self.options.dropout_shared)
+        return self.stack.head(self.parts[-1], x, drop)
 
-    def _step(self, x: Any, y: Any) -> Any:
+    def _measured(self, outputs: Any, y: Any, weights: Any) -> list[Any]:
+        """Mean error and accuracy of each copy, (F,); a score has no accuracy."""
+        if self.parts[-1] == "spot":
+            nothing = tf.fill((self.stack.size,), np.float32(np.nan))
+            return [weighted_mean((outputs - y) ** 2, weights), nothing]
+        true = tf.cast(y, tf.int32)
+        errors = tf.keras.losses.sparse_categorical_crossentropy(true, outputs)
+        hits = tf.cast(tf.argmax(outputs, axis=-1, output_type=tf.int32) == true, tf.float32)
+        return [weighted_mean(errors, weights), weighted_mean(hits, weights)]
+
+    def _step(self, x: Any, y: Any, weights: Any, number: Any) -> Any:
+        drop = Dropout(self.stack.seed, number)
         with tf.GradientTape() as tape:
-            measured = self._measure(x, y, True)
-            decay = [loss for model in self.models for loss in model.losses]
-            loss = tf.add_n([measured[0], *decay])
-        self.optimizer.apply(tape.gradient(loss, self.variables), self.variables)
-        return tf.stack([loss, *measured])
+            error, accuracy = self._measured(self._outputs(x, weights, drop), y, weights)
+            # A copy that sees nothing of a batch is left as it is.
+            there = tf.cast(tf.reduce_sum(weights, axis=1) > 0, tf.float32)
+            loss = error + self.stack.decay(*self.parts) * there
+            total = tf.reduce_sum(loss)
+        self.optimizer.apply(tape.gradient(total, self.variables), self.variables)
+        return tf.stack([loss, error, accuracy])
 
-    def fit(
-        self,
-        batch: Batch,
-        n: int,
-        epochs: int,
-        rng: np.random.Generator,
-        monitor: Samples | None = None,
-    ) -> pd.DataFrame:
-        """Train on n samples, batch by batch; one row per epoch."""
+    def fit(self, samples: Samples, epochs: int, seed: int) -> pd.DataFrame:
+        """Train batch by batch; one row per copy and epoch."""
+        order, n = np.random.default_rng(seed), samples.targets.shape[1]
+        # So many that a copy sees as many of them as the options say.
+        size = max(1, round(self.options.batch_size * n / max(samples.seen.sum(axis=1).mean(), 1)))
+        x = samples.inputs(np.arange(1))
+        kinds = [tf.TensorSpec((None, *x.shape[1:]), tf.float32)]
+        kinds += [tf.TensorSpec((self.stack.size, None), tf.float32)] * 2
         # One trace for batches of every size: tracing takes longer than a small epoch.
-        kinds = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in batch(np.arange(1))]
-        step = tf.function(self._step, input_signature=kinds)
-        watch = tf.function(lambda x, y: self._measure(x, y, False), input_signature=kinds)
-        rows = []
+        step = tf.function(self._step, input_signature=[*kinds, tf.TensorSpec((), tf.int32)])
+        watch = tf.function(self._watch, input_signature=kinds)
+        tables, count = [], 0
         for epoch in range(1, epochs + 1):
-            order = rng.permutation(n)
-            parts = [order[i : i + self.batch_size] for i in range(0, n, self.batch_size)]
-            means = sum(len(p) / n * step(*batch(p)).numpy() for p in parts)
-            row = dict(zip(("loss", "error", "accuracy"), means.tolist(), strict=True))
-            if monitor is not None and len(monitor[1]):
-                watched = [float(m) for m in watch(*monitor)]
-                row |= dict(zip(("monitor_error", "monitor_accuracy"), watched, strict=True))
-            rows.append({"epoch": epoch} | row)
-        return pd.DataFrame(rows)
+            sums, seen = 0, 0
+            shuffled = order.permutation(n)
+            for part in np.split(shuffled, range(size, n, size)):
+                y, weights = (
+                    a[:, part].astype(np.float32) for a in (samples.targets, samples.seen)
+                )
+                sums = sums + weights.sum(axis=1) * step(samples.inputs(part), y, weights, count)
+                seen = seen + weights.sum(axis=1)
+                count += 1
+            row = dict(zip(("loss", "error", "accuracy"), np.asarray(sums) / seen, strict=True))
+            if samples.watched is not None:
+                y, weights = (a.astype(np.float32) for a in (samples.targets, samples.watched))
+                found = watch(samples.inputs(np.arange(n)), y, weights).numpy()
+                found = np.where(weights.any(axis=1), found, np.nan)
+                row |= dict(zip(("monitor_error", "monitor_accuracy"), found, strict=True))
+            tables.append(pd.DataFrame({"copy": range(self.stack.size), "epoch": epoch, **row}))
+        return pd.concat(tables, ignore_index=True)
 
-
-def shared_maps(network: Mean, features: Floats) -> Floats:
-    """Return the shared maps (n, 14, 14, 14) of features (n, 42, 42, 3), in inference mode."""
-    return _by_parts(FusedShared(network.shared), features)
-
-
-def predict(network: Mean, features: Floats) -> tuple[Floats, Floats]:
-    """Return spotting scores (n,) and class probabilities (n, C) of features (n, 42, 42, 3)."""
-    maps = shared_maps(network, features)
-    return _by_parts(network.spot, maps)[:, 0], _by_parts(network.recog, maps)
-
-
-def _by_parts(function: Any, features: Floats, size: int = 256) -> Floats:
-    """Apply a network to parts of at most ``size`` samples, so that memory stays bounded."""
-    parts = [features[i : i + size] for i in range(0, len(features), size)]
-    return np.concatenate([np.asarray(function(np.ascontiguousarray(p))) for p in parts])
+    def _watch(self, x: Any, y: Any, weights: Any) -> Any:
+        return tf.stack(self._measured(self._outputs(x, None, None), y, weights))

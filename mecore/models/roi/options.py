@@ -6,135 +6,89 @@ group, whose boxes and convolutions agree with the 2019 paper wherever that can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from mecore.models.choices import Choices, choice, choice_table, reading
+from mecore.models.choices import Amount, Count, Natural, choice, options, reading
 
 
-@dataclass(frozen=True)
-class RoiOptions(Choices):
-    """One reading of the paper; see `preset` for the three that have a name.
+@options
+class RoiOptions:
+    """One interpretation of the paper; see `preset` for the three that have a name."""
 
-    Raises
-    ------
-    OptionError
-        A value that is none of those allowed.
-    """
+    SMALL = {"cnn_epochs": 4, "lstm_epochs": 8}  # noqa: RUF012
 
-    # -- regions ----------------------------------------------------------------------------------
+    # -- regions -----------------------------------------------------------------------------------
     regions: Literal["six", "face"] = choice(
-        "six", "regions", "what is cut out of a frame", written="six", released="six",
-        why="the whole face is the ablation",
-    )  # fmt: skip
-    layout: Literal["landmark", "released"] = choice(
-        "landmark", "regions", "where the boxes lie", written="landmark", released="released",
-        why="boxes follow brows, nose and mouth; fixed ones miss brows, or eyes and mouth",
-    )  # fmt: skip
-    enlarge: bool = choice(
-        True, "regions", "small faces enlarged to the canvas (fixed boxes only)", written=False,
-        released=False, why="otherwise the width of the padding tells the database",
-    )  # fmt: skip
-    patch_scale: float = choice(
-        0.25, "regions", "pixels of a patch per pixel of the paper", written=1.0, released=1.0,
-        why="a sixteenth of the cost; 1.0 where time allows",
-    )  # fmt: skip
-    span: Literal["expression", "clip"] = choice(
-        "expression", "regions", "frames of a clip", written="clip", released="clip",
-        why="onset to offset; a frame far from the movement shows no emotion",
-    )  # fmt: skip
-    faces: Literal["only", "largest"] = choice(
-        "only", "regions", "several faces in a frame", written="only", released="largest",
-        why="whose face it is should be said",
-    )  # fmt: skip
-    # -- labels -----------------------------------------------------------------------------------
-    labels_from: Literal["emotion", "action_units"] = choice(
-        "emotion", "labels", "which regions react", written="emotion", released="emotion",
-        why="as written; action units are not coded in every database",
-    )  # fmt: skip
-    cnn_subjects: Literal["training", "everyone"] = choice(
-        "training", "labels", "subjects whose labelled frames the CNNs see", written="training",
-        released="everyone", why="with everyone, the left-out subject's labels leak",
-    )  # fmt: skip
-    # -- network ----------------------------------------------------------------------------------
+        "six", "regions", "what is cut out of a frame", "the whole face is the ablation"
+    )
+    layout: Literal["landmark", "released"] = choice("landmark", "regions", "where the boxes lie",
+        "boxes follow brows, nose and mouth; fixed ones miss brows, or eyes and mouth",
+        released="released")  # fmt: skip
+    enlarge: bool = choice(True, "regions", "small faces enlarged to the canvas (fixed boxes only)",
+        "otherwise the width of the padding tells the database", written=False, released=False)  # fmt: skip
+    patch_scale: Amount = choice(0.25, "regions", "pixels of a patch per pixel of the paper",
+        "a sixteenth of the cost; 1.0 where time allows", written=1.0, released=1.0)  # fmt: skip
+    span: Literal["expression", "clip"] = choice("expression", "regions", "frames of a clip",
+        "onset to offset; a frame far from the movement shows no emotion", written="clip",
+        released="clip")  # fmt: skip
+    faces: Literal["only", "largest"] = choice("only", "regions", "several faces in a frame",
+        "whose face it is should be said", released="largest")  # fmt: skip
+    # -- labels ------------------------------------------------------------------------------------
+    labels_from: Literal["emotion", "action_units"] = choice("emotion", "labels", "which regions "
+        "react", "as written; action units are not coded in every database")  # fmt: skip
+    cnn_subjects: Literal["training", "everyone"] = choice("training", "labels", "subjects whose "
+        "labelled frames the CNNs see", "with everyone, the left-out subject's labels leak",
+        released="everyone")  # fmt: skip
+    # -- network -----------------------------------------------------------------------------------
     channels: Literal["4", "3"] = choice(
-        "4", "network", "channels: colour, or colour and mask", written="4", released="4",
-        why="1,093,531 parameters need four",
-    )  # fmt: skip
-    scaling: Literal["standard", "range"] = choice(
-        "standard", "network", "grey levels of the input", written="range", released="range",
-        why="from -1 to 1 the networks learn nothing in affordable time; the mean patch and the "
-        "spread of the training subjects are taken out",
-    )  # fmt: skip
-    dropout: float = choice(
-        0.2, "network", "dropout of the CNN head and of each LSTM", written=0.2, released=0.2,
-        why="both agree",
-    )  # fmt: skip
-    leaky_slope: float = choice(
-        0.01, "network", "slope of the leaky ReLU", written=0.3, released=0.01,
-        why="as released; 0.3 was the library's default then",
-    )  # fmt: skip
-    start: Literal["keras", "released"] = choice(
-        "keras", "network", "initial weights", written="keras", released="released",
-        why="Glorot; N(0, 0.01) leaves dense layers without a signal for many epochs",
-    )  # fmt: skip
-    padding: Literal["masked", "unmasked"] = choice(
-        "masked", "network", "frames behind the end of a clip", written="unmasked",
-        released="unmasked", why="hundreds of empty steps wash out the state of an LSTM",
-    )  # fmt: skip
-    length: int = choice(
-        0, "network", "steps that sequences are padded to (0: the longest)", written=500,
-        released=145, why="with a mask, padding changes nothing",
-    )  # fmt: skip
-    # -- training ---------------------------------------------------------------------------------
-    loss: Literal["focal", "binary_focal", "cross_entropy"] = choice(
-        "focal", "training", "loss", written="binary_focal", released="focal",
-        why="the outputs are a softmax; Eq. 2 as printed is for one output",
-    )  # fmt: skip
-    gamma: float = choice(
-        2.0, "training", "focusing parameter γ", written=2.0, released=2.0,
-        why="as released; the paper gives none",
-    )  # fmt: skip
-    weights: Literal["training", "none"] = choice(
-        "training", "training", "class weights α: inverse frequency in", written="training",
-        released="training", why="of the training subjects only",
-    )  # fmt: skip
-    frames_per_clip: int = choice(
-        6, "training", "frames of a clip in each epoch of the CNNs (0: all)", written=0,
-        released=0, why="neighbouring frames are nearly the same; another draw each epoch",
-    )  # fmt: skip
-    steps: int = choice(
-        12, "training", "frames of a clip that the LSTMs see, evenly spaced", written=500,
-        released=145,
-        why="neighbouring frames are nearly the same",
-    )  # fmt: skip
-    cnn_epochs: int = choice(
-        30, "training", "epochs, CNNs", written=100, released=60, why="cost; fixed before any test"
+        "4", "network", "channels: colour, or colour and mask", "1,093,531 parameters need four"
     )
-    cnn_batch: int = choice(
-        32, "training", "frames per step, CNNs", written=64, released=32, why="as released"
+    scaling: Literal["standard", "range"] = choice("standard", "network", "grey levels of the "
+        "input", "from -1 to 1 the networks learn nothing in affordable time; the mean patch and "
+        "the spread of the training subjects are taken out", written="range", released="range")  # fmt: skip
+    dropout: Amount = choice(
+        0.2, "network", "dropout of the CNN head and of each LSTM", "both agree"
     )
-    cnn_rate: float = choice(
-        3e-3, "training", "step of Adam, CNNs", written=1e-3, released=1e-4,
-        why="fewer epochs; the paper is silent",
-    )  # fmt: skip
-    lstm_epochs: int = choice(
-        20, "training", "epochs, LSTMs", written=60, released=250, why="cost; fixed before any test"
+    leaky_slope: Amount = choice(0.01, "network", "slope of the leaky ReLU", "as released; 0.3 was "
+        "the library's default then", written=0.3)  # fmt: skip
+    start: Literal["keras", "released"] = choice("keras", "network", "initial weights",
+        "Glorot; N(0, 0.01) leaves dense layers without a signal for many epochs",
+        released="released")  # fmt: skip
+    padding: Literal["masked", "unmasked"] = choice("masked", "network", "frames behind the end of "
+        "a clip", "hundreds of empty steps wash out the state of an LSTM", written="unmasked",
+        released="unmasked")  # fmt: skip
+    length: Natural = choice(0, "network", "steps that sequences are padded to (0: the longest)",
+        "with a mask, padding changes nothing", written=500, released=145)  # fmt: skip
+    # -- training ----------------------------------------------------------------------------------
+    loss: Literal["focal", "binary_focal", "cross_entropy"] = choice("focal", "training", "loss",
+        "the outputs are a softmax; Eq. 2 as printed is for one output", written="binary_focal")  # fmt: skip
+    gamma: Amount = choice(
+        2.0, "training", "focusing parameter γ", "as released; the paper gives none"
     )
-    lstm_batch: int = choice(
-        32, "training", "clips per step, LSTMs", written=244, released=128,
-        why="244 is two steps per epoch",
-    )  # fmt: skip
-    lstm_rate: float = choice(
-        1e-3, "training", "step of Adam, LSTMs", written=1e-3, released=1e-4,
-        why="fewer epochs; the paper is silent",
-    )  # fmt: skip
+    weights: Literal["training", "none"] = choice("training", "training", "class weights α: "
+        "inverse frequency in", "of the training subjects only")  # fmt: skip
+    frames_per_clip: Natural = choice(6, "training", "frames of a clip in each epoch of the CNNs "
+        "(0: all)", "neighbouring frames are nearly the same; another draw each epoch", written=0,
+        released=0)  # fmt: skip
+    steps: Count = choice(12, "training", "frames of a clip that the LSTMs see, evenly spaced",
+        "neighbouring frames are nearly the same", written=500, released=145)  # fmt: skip
+    cnn_epochs: Count = choice(
+        30, "training", "epochs, CNNs", "cost; fixed before any test", written=100, released=60
+    )
+    cnn_batch: Count = choice(32, "training", "frames per step, CNNs", "as released", written=64)
+    cnn_rate: Amount = choice(0.003, "training", "step of Adam, CNNs", "fewer epochs; the paper is "
+        "silent", written=0.001, released=0.0001)  # fmt: skip
+    lstm_epochs: Count = choice(
+        20, "training", "epochs, LSTMs", "cost; fixed before any test", written=60, released=250
+    )
+    lstm_batch: Count = choice(32, "training", "clips per step, LSTMs", "244 is two steps per "
+        "epoch", written=244, released=128)  # fmt: skip
+    lstm_rate: Amount = choice(0.001, "training", "step of Adam, LSTMs", "fewer epochs; the paper "
+        "is silent", released=0.0001)  # fmt: skip
 
 
-def preset(name: str = "default", **changes: Any) -> RoiOptions:
-    """Return a reading of the paper by name, with some options changed.
-
-    See `mecore.models.choices.reading`.
+def preset(name: str = "default", scale: str = "full", **changes: Any) -> RoiOptions:
+    """Return an interpretation of the paper by name; see `mecore.models.choices.reading`.
 
     Examples
     --------
@@ -143,9 +97,4 @@ def preset(name: str = "default", **changes: Any) -> RoiOptions:
     >>> preset("as_released", gamma=0).cnn_subjects
     'everyone'
     """
-    return reading(RoiOptions, name, **changes)
-
-
-def option_table() -> list[dict[str, Any]]:
-    """Return one row per option: group, name, topic, written, released, default, why."""
-    return choice_table(RoiOptions)
+    return reading(RoiOptions, name, scale, **changes)
