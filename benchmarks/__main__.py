@@ -4,7 +4,7 @@
 
 One that takes long is run only when it is named: audit. Without --quick, tables are written to
 ``book/measured``: pages of the book show them with the machine they were made on. A benchmark is a
-function ``measure(quick)`` that yields tables; a new one takes one line in `BENCHMARKS`.
+module with a function ``measure(quick)`` that yields tables, and a name in `BENCHMARKS`.
 """
 
 from __future__ import annotations
@@ -12,46 +12,17 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from importlib import import_module
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import cv2
-
-from benchmarks import (
-    analyze,
-    audit,
-    check,
-    cluster,
-    common,
-    dense_windows,
-    engines,
-    flow,
-    folds,
-    phantom,
-    roi,
-    spotters,
-    subjects,
-    svm_grid,
-)
+from benchmarks import common
+from mecore import runtime
 from mecore.data.places import shared_folder
 
-BENCHMARKS = {
-    "phantom": phantom.measure,
-    "flow": flow.measure,
-    "engines": engines.measure,
-    "spotters": spotters.measure,
-    "subjects": subjects.measure,
-    "analyze": analyze.measure,
-    "check": check.measure,
-    "dense_windows": dense_windows.measure,
-    "svm_grid": svm_grid.measure,
-    "roi": roi.measure,
-    "folds": folds.measure,
-    "cluster": cluster.measure,
-    "audit": audit.measure,
-}
+BENCHMARKS = ("phantom", "flow", "engines", "spotters", "subjects", "analyze", "check",
+              "dense_windows", "svm_grid", "roi", "folds", "cluster", "audit")  # fmt: skip
 # Takes long, and data that few have.
 ON_REQUEST = {"audit"}
 
@@ -71,7 +42,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
     folder = options.out or (None if options.quick else shared_folder("book") / "measured")
-    cv2.setNumThreads(1)
+    runtime.configure()
     for name in options.names or [n for n in BENCHMARKS if n not in ON_REQUEST]:
         run(name, options.quick, folder)
 
@@ -81,7 +52,7 @@ def run(name: str, quick: bool, folder: Path | None) -> None:
     about, begun = common.machine(), time.perf_counter()
     print(f"\n## {name}\n")
     print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
-    for result in BENCHMARKS[name](quick):
+    for result in import_module(f"benchmarks.{name}").measure(quick):
         common.show(result)
         if folder:
             common.keep(result, folder)

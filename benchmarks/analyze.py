@@ -21,34 +21,31 @@ import pandas as pd
 import psutil
 
 from benchmarks.common import Result
-from mecore import runtime
 from mecore.data.external import file_set
 from mecore.data.frames import VideoFile, stream_video, video_file
 from mecore.descriptors.flow.engines import flow_stream
 from mecore.errors import ExternalFileError
-from mecore.models.mean.ensemble import Ensemble
 from mecore.models.mean.inputs import CROP, crop_landmarks, flow_inputs
-from mecore.models.mean.network import Mean, build_mean
 from mecore.models.mean.options import MeanOptions, preset
+from mecore.models.mean.stacked import MeanStack, fresh
 from mecore.models.mean.weights import SETS, published_networks
 from mecore.phantom import LONG, write_phantom
 from mecore.preprocessing.crop import crop_face
 from mecore.spotting.labels import flow_distance
-from mecore.video.analyze import BATCH, face_boxes, score_video, spot
+from mecore.video.analyze import BATCH, asked, score_video, spot
+from mecore.video.faces import FacePictures, Placed, face_boxes
 
 SIZE, FPS, TARGET = (640, 480), 200, 200
-CLASSES = SETS["casme2"]["classes"]
+CLASSES, RELEASED = SETS["casme2"]["classes"], preset("as_released")
 
 
 def measure(quick: bool) -> Iterator[Result]:
     """Profile by stage, then the whole."""
-    runtime.configure()
     networks, trained = _networks()
     n = 300 if quick else 2400
     with tempfile.TemporaryDirectory() as temporary:
         video = film(Path(temporary), n)
-        engines = {e: replace(preset("as_released"), engine=e, faces="largest", clip=True)
-                   for e in ("fast", "dual")}  # fmt: skip
+        engines = {e: replace(RELEASED, engine=e, clip=True) for e in ("fast", "dual")}
         stages = {e: profile(video, networks, o, n // 4) for e, o in engines.items()}
         yield Result("analyze_stages", f"analyze, 640×480 at {FPS} frames per second, {trained}: "
                      "milliseconds of one core per frame",
@@ -57,13 +54,15 @@ def measure(quick: bool) -> Iterator[Result]:
                      whole(video, networks, engines))  # fmt: skip
 
 
-def _networks() -> tuple[list[Mean], str]:
+def _networks() -> tuple[MeanStack, str]:
     """The published networks; where they are not there, as many fresh ones, which cost the same."""
-    n = sum(p.startswith("CASME2/") for p in file_set("mean-weights"))
+    n, options = sum(p.startswith("CASME2/") for p in file_set("mean-weights")), RELEASED
     try:
-        return published_networks("casme2"), f"{n} published networks"
+        return MeanStack(published_networks("casme2"), options), f"{n} published networks"
     except ExternalFileError:
-        return [build_mean(len(CLASSES), preset()) for _ in range(n)], f"{n} untrained networks"
+        rng = np.random.default_rng(0)
+        copies = [fresh(len(CLASSES), options, rng) for _ in range(n)]
+        return MeanStack(copies, options), f"{n} untrained networks"
 
 
 def film(folder: Path, n: int) -> VideoFile:
@@ -86,7 +85,7 @@ def film(folder: Path, n: int) -> VideoFile:
 
 
 def profile(
-    video: VideoFile, networks: list[Mean], options: MeanOptions, n: int
+    video: VideoFile, networks: MeanStack, options: MeanOptions, n: int
 ) -> dict[str, float]:
     """Milliseconds per frame of each stage, on one core."""
     table: dict[str, float] = {}
@@ -99,9 +98,13 @@ def profile(
         return value
 
     frames = stage("decode", lambda: list(itertools.islice(stream_video(video.path), n)))
-    placed = face_boxes(frames, video.fps, "largest", video.path)
-    box = next(placed)[1]
-    stage("face, looked for again", lambda: sum(1 for _ in placed))
+    search = face_boxes(frames, video.fps, "largest", video.path)
+    first = next(search)
+    placed = [first, *stage("face, looked for again", lambda: list(search))]
+    with tempfile.TemporaryFile() as file:
+        keep = FacePictures(file).keep
+        stage("pictures for the report", lambda: sum(1 for _ in keep(placed)))
+    box = first[1]
     points = crop_landmarks(frames[0], box, options)
     cut = partial(crop_face, box=box, size=CROP, jpeg_quality=options.jpeg_quality)
     crops = stage("crop, grey, JPEG", lambda: [cut(frame) for frame in frames])
@@ -110,21 +113,22 @@ def profile(
     flow = stage("flow", lambda: np.stack(list(flow_stream(crops, k, engine=options.engine))))
     parts = [flow[i : i + BATCH] for i in range(0, len(flow), BATCH)]
     features = stage("strain and input", lambda: [flow_inputs(p, points, options) for p in parts])
-    ensemble = Ensemble(networks)
-    ensemble(features[0])
-    stage("networks", lambda: [ensemble(f) for f in features])
-    stretches = score_video(video, frames, networks, options)
+    asked(networks, features[0])
+    stage("networks", lambda: [asked(networks, f) for f in features])
+    stretches = score_video(placed, video.fps, networks, options)
     stage("intervals", lambda: spot(stretches, video.fps, 34, CLASSES, options))
     return table | {"sum": sum(table.values())}
 
 
-def whole(video: VideoFile, networks: list[Mean], engines: dict[str, MeanOptions]) -> pd.DataFrame:
+def whole(video: VideoFile, networks: MeanStack, engines: dict[str, MeanOptions]) -> pd.DataFrame:
     """Frames per second from file to intervals, and how much the memory grew."""
     rows = []
     for (engine, options), threads in itertools.product(engines.items(), (1, 2)):
         memory: list[float] = []
         begun, spent = time.perf_counter(), time.process_time()
-        stretches = score_video(video, _watched(video, memory), networks, options, threads)
+        with tempfile.TemporaryFile() as file:
+            placed = FacePictures(file).keep(_placed(video, memory))
+            stretches = score_video(placed, video.fps, networks, options, threads)
         spot(stretches, video.fps, 34, CLASSES, options)
         wall, spent = time.perf_counter() - begun, time.process_time() - spent
         rows.append({
@@ -135,8 +139,9 @@ def whole(video: VideoFile, networks: list[Mean], engines: dict[str, MeanOptions
     return pd.DataFrame(rows).set_index("engine")
 
 
-def _watched(video: VideoFile, memory: list[float]) -> Iterator[Any]:
-    for i, frame in enumerate(stream_video(video.path)):
+def _placed(video: VideoFile, memory: list[float]) -> Iterator[Placed]:
+    placed = face_boxes(stream_video(video.path), video.fps, "largest", video.path)
+    for i, frame in enumerate(placed):
         if i in (len(video) // 3, len(video) - 1):
             memory.append(psutil.Process().memory_info().rss / 2**20)
         yield frame

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from benchmarks.common import Result
 from mecore.data.check import default_workers
 from mecore.data.external import set_folder
-from mecore.data.places import results_home
 from mecore.errors import DataError
 from mecore.evaluation.flow_images import open_flow_images
-from mecore.studies.honest_evaluation.audit import Audit
-from mecore.studies.honest_evaluation.study import run_flow_study, small
+from mecore.evaluation.study import Execution
+from mecore.models.flow.options import chosen
+from mecore.studies.honest_evaluation.study import run_flow_study
 from mecore.studies.honest_evaluation.tables import people_tables
 
 
@@ -25,8 +25,9 @@ def measure(quick: bool) -> Iterator[Result]:
     if folder is None:
         raise DataError("the flow images are not at hand", todo="mecore fetch megc2019-flow")
     data = open_flow_images("megc2019_flow", str(folder))
-    data, plan = small(data, 2, 0) if quick else (data, {})
-    study = run_flow_study(data, results_home(), workers=default_workers(), **plan)
+    data = data.select(12) if quick else data
+    how, seeds = Execution(default_workers()), range(2 if quick else 5)
+    study = run_flow_study(data, chosen("small" if quick else "full"), how, seeds=seeds)
     title = f"UF1 on {len(data.samples)} micro-expressions of people, mean over seeds"
-    for labels, table in people_tables(Audit(study).rows()).items():
+    for labels, table in people_tables(study).items():
         yield Result(f"audit_people_{labels}", f"{title}, {labels} labels", table)

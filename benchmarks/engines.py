@@ -13,18 +13,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common import Result
-from mecore import runtime
 from mecore.data.database import Database
 from mecore.data.datasets import open_dataset
 from mecore.descriptors.flow.engines import Engine, optical_flow
 from mecore.errors import ExternalFileError
-from mecore.models.mean.ensemble import Ensemble
+from mecore.evaluation.study import Execution, seed_range
+from mecore.evaluation.videos import list_videos
 from mecore.models.mean.inputs import face_crops, flow_inputs
 from mecore.models.mean.options import preset
+from mecore.models.mean.stacked import MeanStack
 from mecore.models.mean.weights import published_networks
+from mecore.report.scores import select
 from mecore.spotting.labels import flow_distance
-from mecore.studies.mean.features import list_videos
-from mecore.studies.mean.study import chapter_options, run_mean
+from mecore.studies.mean.study import run_mean
+from mecore.video.analyze import asked
 
 ENGINES: tuple[Engine, ...] = ("dual", "fast", "dis")
 MEASURES = {"spotting F1": "f1", "AP@[.5:.95]": "ap_50_95", "UF1": "recognition_uf1",
@@ -43,7 +45,6 @@ def measure(quick: bool) -> Iterator[Result]:
         yield Result(f"engines_{database.manifest.id}",
                      f"MEAN on {database.manifest.id}, small, honest column, by optical flow",
                      trained(database, quick))  # fmt: skip
-    runtime.configure()
     try:
         networks = {name: published_networks(name) for name in WEIGHTS}
     except ExternalFileError as error:
@@ -55,16 +56,16 @@ def measure(quick: bool) -> Iterator[Result]:
 
 
 def trained(database: Database, quick: bool) -> pd.DataFrame:
-    """Scores of the honest column and seconds of the whole run, features included."""
-    rows = {}
+    """Scores of the honest column, means over seeds, and seconds of the run with its features."""
+    rows, scale = {}, "small" if quick else "full"
     for engine in ENGINES:
-        options = chapter_options("default", {"engine": engine}, "small" if quick else "full")
+        options = preset(scale=scale, engine=engine)
         with tempfile.TemporaryDirectory() as results:
-            begun = time.perf_counter()
-            study = run_mean(database, options, Path(results), workers=WORKERS, labels=("true",))
+            begun, how = time.perf_counter(), Execution(WORKERS, results=Path(results))
+            study = run_mean(database, options, how, seeds=seed_range(0, scale), labels=("true",))
             seconds = time.perf_counter() - begun
-            scores = study.score(study.rows())
-        rows[NAMES[engine]] = {label: scores[name] for label, name in MEASURES.items()}
+            scores = select(study.scores, "honest")
+        rows[NAMES[engine]] = {label: scores[name].score for label, name in MEASURES.items()}
         rows[NAMES[engine]] |= {"seconds": round(seconds)}
     return pd.DataFrame(rows).T.rename_axis("optical flow")
 
@@ -81,8 +82,8 @@ def published(database: Database, networks: dict[str, list[Any]], every: int) ->
     )
     rows = []
     for name, group in networks.items():
-        ensemble = Ensemble(group)
-        outputs = {e: ensemble(x) for e, x in features.items()}
+        stack = MeanStack(group, preset("as_released"))
+        outputs = {e: asked(stack, x) for e, x in features.items()}
         reference = outputs["dual"]
         for engine, (scores, classes) in outputs.items():
             rows.append({
@@ -96,8 +97,8 @@ def published(database: Database, networks: dict[str, list[Any]], every: int) ->
 
 def _pairs(database: Database, every: int) -> tuple[list[Any], list[Any]]:
     options, pairs, points = preset("as_released"), [], []
-    for item in list_videos(database, options):
-        crops, landmarks = face_crops(item.frames(), options)
+    for item in list_videos(database):
+        crops, landmarks = face_crops(item.footage, options)
         k = flow_distance(item.fps, options.k_seconds)
         for i in range(0, len(crops) - k, every):
             pairs.append((crops[i], crops[i + k]))

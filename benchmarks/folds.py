@@ -16,23 +16,23 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common import Result, beside_aims, clock, timed
-from mecore import runtime
 from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.evaluation.executors import processes
 from mecore.evaluation.folds import leave_one_subject_out
 from mecore.models.flow.networks import NETWORKS, build, first_weights
+from mecore.models.flow.options import FlowOptions
 from mecore.models.flow.stacked import Stack, Training, train
-from mecore.studies.honest_evaluation.fold import NetworkTask
-from mecore.studies.honest_evaluation.study import TOGETHER
+from mecore.studies.honest_evaluation.fold import FlowTask
+from mecore.studies.honest_evaluation.study import FlowStudy
 
+TOGETHER = FlowStudy.together
 SUBJECTS, SAMPLES, EPOCHS, BATCH, WORKERS = 68, 442, 200, 64, 2
 WHOLE = "STSTNet"
 
 
 def measure(quick: bool) -> Iterator[Result]:
     """Every network by either route; one of them to the end."""
-    runtime.configure()
     keras.utils.set_random_seed(0)
     data, rounds = noise(), 2 if quick else 5
     rows = {name: compare(name, data, rounds) for name in ([WHOLE] if quick else NETWORKS)}
@@ -57,12 +57,12 @@ def noise() -> FlowImages:
         {"database": "noise", "subject": subject, "sample": np.arange(SAMPLES).astype(str),
          "label": label}
     )  # fmt: skip
-    return FlowImages(manifest, samples, rng.random((SAMPLES, 28, 28, 3)).astype(np.float32))
+    return FlowImages((manifest,), samples, rng.random((SAMPLES, 28, 28, 3)).astype(np.float32))
 
 
 def stacked_route(name: str, data: FlowImages) -> Callable[[], float]:
     """Seconds of one epoch of one fold, trained with `TOGETHER` - 1 others."""
-    task = NetworkTask(data, name)
+    task = FlowTask(data, (name,), FlowOptions())
     plans = leave_one_subject_out(data.samples.subject)[:TOGETHER]
     asked = np.stack([task.of(p.test) for p in plans])
     labels = np.stack([task.truth for _ in plans])
@@ -84,7 +84,7 @@ def stacked_route(name: str, data: FlowImages) -> Callable[[], float]:
 
 def fit_route(name: str, data: FlowImages) -> Callable[[], float]:
     """Seconds of one epoch of one fold, trained by `keras.Model.fit`."""
-    task = NetworkTask(data, name)
+    task = FlowTask(data, (name,), FlowOptions())
     test = task.of(data.samples.subject[:1])
     train_set = data.images[~test], task.truth[~test]
     model = build(NETWORKS[name], 3)
@@ -111,7 +111,7 @@ def compare(name: str, data: FlowImages, rounds: int) -> dict[str, float]:
 
 def whole(name: str, data: FlowImages, epochs: int) -> float:
     """Seconds on the clock of all folds in worker processes, start-up included."""
-    task = NetworkTask(data, name, epochs, BATCH)
+    task = FlowTask(data, (name,), FlowOptions(epochs=epochs, batch_size=BATCH))
     plans = leave_one_subject_out(data.samples.subject)
     groups = [plans[i : i + TOGETHER] for i in range(0, len(plans), TOGETHER)]
     with processes(WORKERS) as pool:

@@ -1,4 +1,4 @@
-"""Repeatable computation: seeds, and TensorFlow with one thread and deterministic operations.
+"""Repeatable computation: seeds, and processes that compute with one thread.
 
 One thread per process, because sums that are split among threads differ in their last digits, and
 results must not depend on the number of cores. Work is spread over processes instead.
@@ -6,10 +6,27 @@ results must not depend on the number of cores. Work is spread over processes in
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
+import os
 import random
+import sys
+import threading
 import zlib
+from functools import cache
+from multiprocessing import connection
 
+import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
+
+# Read when a library starts. A GPU is used where TensorFlow finds one; its memory is taken as it
+# is needed, so that several processes can share it.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1", "TF_DETERMINISTIC_OPS": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3",
+}  # fmt: skip
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -24,21 +41,48 @@ def seed_of(seed: int, name: str) -> int:
 
 
 def configure() -> None:
-    """Prepare this process for repeatable training; call it before the first tensor is made.
+    """Set this process up for repeatable results on one core; TensorFlow is not loaded for it.
 
-    A GPU is used where TensorFlow finds one; its memory is taken as needed, so that several
-    processes can share it.
+    For processes that are the study's own, such as workers and the command line: a library call
+    leaves the process of its caller as it is.
+
+    Raises
+    ------
+    RuntimeError
+        TensorFlow has started here with other settings.
     """
-    # TensorFlow takes seconds to import: who needs a seed only does without it.
+    os.environ.update(ENVIRONMENT)
+    # For libraries that are loaded already; numbers of threads are in part a matter of the thread.
+    threadpool_limits(1)
+    cv2.setNumThreads(1)
+    _configure_tensorflow()
+    _end_with_parent()
+
+
+@cache
+def _end_with_parent() -> None:
+    """End a worker when the process that started it is gone; it would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+@cache
+def _configure_tensorflow() -> None:
+    """Once for a process: what was not started before reads its environment."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if "tensorflow" not in sys.modules:
+        return
     import tensorflow as tf
 
-    # In a notebook its warnings go to the page.
-    tf.get_logger().setLevel("ERROR")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError as error:
         raise RuntimeError(
             "TensorFlow has already started in this process; train in a worker process "

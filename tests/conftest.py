@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
+from mecore import runtime
 from mecore.data.manifest import parse_manifest
 
 # The same examples on every machine, and no timing.
@@ -37,6 +39,28 @@ MANIFEST = {
     "other_emotions": ["others"],
 }
 HEADER = "subject,video,onset,apex,offset,emotion\n"
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """A function that has a folder made by whichever of the test processes comes first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name, make):
+        with FileLock(shared / f"{name}.lock"):
+            if not (shared / f"{name}.made").exists():
+                make(shared / name)
+                (shared / f"{name}.made").touch()
+        return shared / name
+
+    return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tests own their process; networks are tested as they are trained."""
+    runtime.configure()
 
 
 @pytest.fixture(autouse=True)

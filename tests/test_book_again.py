@@ -7,8 +7,9 @@ import shutil
 import nbformat
 import pytest
 
-from mecore.book.build import PAGES, render
-from mecore.book.chapter import run_chapter
+from mecore.book.execute import run_chapter
+from mecore.book.pages import PAGES
+from mecore.book.render import render
 from mecore.data.places import shared_folder
 
 BOOK = shared_folder("book")
@@ -43,7 +44,7 @@ def parameters(page):
 def test_a_chapter_repeats_byte_for_byte_with_another_number_of_workers(page, tmp_path):
     built = BOOK / "chapters" / f"{page}.ipynb"
     again = run_chapter(
-        PAGES[page][0], parameters(built) | {"workers": 1}, tmp_path / "again.ipynb"
+        PAGES[page].chapter, parameters(built) | {"workers": 1}, tmp_path / "again.ipynb"
     )
     assert again.read_bytes() == built.read_bytes()
 

@@ -1,29 +1,40 @@
 """The house in order: who imports whom, one lock for all, clean notebooks, documented options."""
 
 import ast
+import importlib
 import importlib.metadata
 import json
 import re
 import sys
 import tomllib
 from dataclasses import fields
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 import mecore
 from mecore.book.chapter import chapters, defaults
-from mecore.models.mean.options import MeanOptions
+from mecore.data.code import imported
 
 ROOT = Path(mecore.__file__).parents[1]
 MODULES = sorted(Path(mecore.__file__).parent.rglob("*.py"))
 NOTEBOOKS = list(chapters().values())
 # From the top of the house down; a floor may import those below it, and each part itself.
 FLOORS = [{"cli"}, {"book"}, {"video", "studies"}, {"report"}, {"evaluation"},
-          {"models", "spotting", "metrics"}, {"descriptors"}, {"preprocessing"},
+          {"models"}, {"spotting"}, {"metrics"}, {"descriptors"}, {"preprocessing"},
           {"data"}, {"phantom"}, {"errors", "runtime", "__init__"}]  # fmt: skip
+# Studies that render material of their own, or show how the phantom is made.
+PHANTOM_STUDIES = {
+    "studies.data.phantom_checks",
+    "studies.data.figures",
+    "studies.dense_lstm.known_motion",
+    "studies.handcrafted.magnification",
+}
+LINES = 26_500
 
 
 def floor_of(part):
@@ -51,6 +62,82 @@ def test_imports_go_downwards_only(path):
             other = name.split(".")[1]
             below = floor_of(other) > floor_of(own) or other == own
             assert below, f"{own} imports {name}"
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = [name_of(path) for path in MODULES]
+
+
+def test_no_two_modules_import_each_other():
+    # Raises an error that names the modules of the circle.
+    TopologicalSorter({name: imported(name) for name in NAMES}).prepare()
+
+
+def test_no_study_imports_another():
+    found = [
+        (name, other)
+        for name in NAMES
+        for other in imported(name)
+        if name.startswith("mecore.studies.") and other.startswith("mecore.studies.")
+        if name.split(".")[2] != other.split(".")[2]
+    ]
+    assert found == []
+
+
+def test_what_studies_share_knows_no_single_one():
+    of_one = [f"mecore.models.{p.name}" for p in (ROOT / "mecore" / "studies").iterdir()]
+    of_one += ["mecore.models.roi", "mecore.models.svm"]
+    found = [
+        (name, other)
+        for name in NAMES
+        for other in imported(name)
+        if name.startswith(("mecore.evaluation", "mecore.report"))
+        if any(other == x or other.startswith(f"{x}.") for x in of_one)
+    ]
+    assert found == []
+
+
+def showing():
+    """Modules that show what has been computed."""
+    return [p for p in MODULES if p.parent.name == "report" or p.stem in ("tables", "figures")]
+
+
+@pytest.mark.parametrize("path", showing(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_shows_results_never_trains(path):
+    training = [m for m in imported(name_of(path)) if re.search(r"training|\bfit$", m)]
+    assert training == []
+    called = [
+        ast.unparse(node.func).rpartition(".")[2]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    assert [name for name in called if re.match(r"run_|train|fit$", name)] == []
+
+
+def test_the_phantom_is_imported_only_where_one_is_opened_or_shown():
+    outside = [name for name in NAMES if not name.startswith("mecore.phantom")]
+    found = {
+        name.removeprefix("mecore.")
+        for name in outside
+        if any(other.startswith("mecore.phantom") for other in imported(name))
+    }
+    assert found <= {"data.datasets"} | PHANTOM_STUDIES
+    tree = ast.parse((ROOT / "mecore" / "data" / "datasets.py").read_text(encoding="utf-8"))
+    at_once = [n.module for n in tree.body if isinstance(n, ast.ImportFrom)]
+    assert not [m for m in at_once if str(m).startswith("mecore.phantom")], "import it when needed"
+
+
+def test_no_name_of_a_file_repeats_that_of_its_folder():
+    found = [str(p) for p in MODULES if p.parent.name in p.stem.split("_")]
+    assert found == []
+
+
+def test_the_package_stays_small():
+    assert sum(len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES) <= LINES
 
 
 def test_metrics_know_numpy_and_pandas_only():
@@ -154,31 +241,54 @@ def test_what_a_notebook_computes_in_processes_it_computes_on_a_cluster_too(path
     assert computing == ({"scheduler or workers"} if "workers" in known else set())
 
 
-def test_every_option_of_mean_is_documented():
-    for option in fields(MeanOptions):
-        assert set(option.metadata) == {"group", "topic", "written", "released", "why"}
-        assert option.metadata["why"]
-
-
-def public_functions():
+def option_classes():
+    """Classes of options of all methods, as ``@options`` marks them."""
     for path in MODULES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                yield f"{path.relative_to(ROOT)}:{node.name}", node
+            marks = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
+            if isinstance(node, ast.ClassDef) and "options" in marks:
+                yield getattr(importlib.import_module(name_of(path)), node.name)
 
 
-def test_every_public_function_and_class_says_what_it_does():
-    assert [name for name, node in public_functions() if not ast.get_docstring(node)] == []
+@pytest.mark.parametrize("kind", list(option_classes()), ids=lambda k: k.__name__)
+def test_every_option_is_documented_and_has_a_paper_beside_it(kind):
+    for option in fields(kind):
+        assert {"group", "topic", "written", "released", "why"} <= set(option.metadata)
+        assert option.metadata["topic"]
+        assert option.metadata["why"], option.name
+
+
+def public(body, prefix):
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            yield f"{prefix}{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body, f"{prefix}{node.name}.")
+
+
+def test_everything_public_says_what_it_is():
+    silent = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = [("", tree), *public(tree.body, "")]
+        silent += [f"{name_of(path)}:{n}" for n, node in found if not ast.get_docstring(node)]
+    assert silent == []
+
+
+def functions():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{name_of(path)}:{node.name}", _code_lines(node)
+
+
+def test_nine_in_ten_functions_have_at_most_twenty_lines():
+    assert np.quantile([lines for _, lines in functions()], 0.9) <= 20
 
 
 def test_files_and_functions_stay_small():
     long_files = [p.name for p in MODULES if len(p.read_text().splitlines()) > 400]
-    long_functions = [
-        f"{path.name}:{node.name}"
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and _code_lines(node) > 50
-    ]
+    long_functions = [name for name, lines in functions() if lines > 50]
     assert (long_files, long_functions) == ([], [])
 
 

@@ -1,42 +1,50 @@
 """The book: every chapter executed on the phantom, then rendered by jupyter-book, offline.
 
-A chapter is executed again only if its notebook, its parameters or the package have changed.
+A chapter is executed again only if something has changed that its results depend on. Two of them
+run side by side, so that one computes while the other draws.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
-import shutil
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
-from mecore.book.chapter import run_chapter, seconds_file
-from mecore.data.external import set_folder
+from mecore.book.execute import mark_of, run_chapter, seconds_file, stored_mark
+from mecore.book.pages import OTHER_SECONDS, PAGES, SCALES
+from mecore.book.preflight import check_build, check_references
+from mecore.book.progress import Progress, clock, expected_seconds, roughly, store_seconds
+from mecore.book.render import render
+from mecore.data.datasets import PHANTOMS, Scale, phantom_folder, phantom_root
 from mecore.data.files import write_whole
 from mecore.data.places import shared_folder
-from mecore.errors import MecoreError
+from mecore.errors import MecoreError, OptionError, nearest
+from mecore.evaluation.executors import processes
 
-# Ready flow images of people where they are at hand; of the phantom elsewhere.
-_FLOW = "megc2019_flow" if set_folder("megc2019_flow") else "phantom-short"
-# Page of the book: chapter and the data set it is run on.
-PAGES = {
-    "data": ("data", None),
-    "mean-phantom-short": ("mean", "phantom-short"),
-    "mean-phantom-long": ("mean", "phantom-long"),
-    "handcrafted-phantom-short": ("handcrafted", "phantom-short"),
-    "dense_lstm-phantom-long": ("dense_lstm", "phantom-long"),
-    "roi_cnn_lstm-phantom-short": ("roi_cnn_lstm", "phantom-short"),
-    "honest_evaluation": ("honest_evaluation", _FLOW),
+_LANES = 2  # chapters that run at once
+_SCALE = """This book was built at {scale} scale: {meaning}. For the {other} one:
+
+```bash
+make book SCALE={other}     # or, without a checkout: mecore book --scale {other}
+```
+"""
+_MEANING = {
+    "small": "four invented people, short videos, one seed and few epochs. Every cell was run, but "
+    "scores of so little are scattered widely",
+    "full": "all invented people, three seeds and the epochs of the papers",
 }
+Stages = list[tuple[str, str, float]]
 
 
-def build_book(scale: str = "full", workers: int = 1) -> Path:
+def build_book(scale: Scale = "small", workers: int = 1) -> Path:
     """Execute what is not up to date and render the book.
 
     Parameters
@@ -53,39 +61,145 @@ def build_book(scale: str = "full", workers: int = 1) -> Path:
 
     Raises
     ------
+    OptionError
+        No such scale.
     MecoreError
-        A chapter failed, or jupyter-book warned of something.
+        Something is missing, a chapter failed, jupyter-book warned of something, or another build
+        is running.
     """
-    folder = shared_folder("book")
-    stages: list[tuple[str, str, float]] = []
-    for number, (page, (chapter, dataset)) in enumerate(PAGES.items(), 1):
-        print(f"[{number}/{len(PAGES)}] {page}", flush=True)
-        parameters = {"scale": scale, "workers": workers} | (
-            {"dataset": dataset} if dataset else {}
-        )
-        out, begun = folder / "chapters" / f"{page}.ipynb", time.time()
-        run_chapter(chapter, parameters, out, fresh=False)
-        stages += _stages(page, out, begun)
-    begun = time.time()
-    _place_mathjax(folder / "static" / "mathjax" / "tex-svg.js")
-    render(folder)
-    stages.append(("book", "rendered", time.time() - begun))
+    if scale not in SCALES:
+        raise OptionError(f"scale={scale!r}; {nearest(scale, SCALES)}")
+    folder, begun = shared_folder("book"), time.monotonic()
+    with _alone(folder):
+        write_scale(folder, scale)
+        check_build(folder, PAGES, scale)
+        build = _Build(folder, scale, workers)
+        if build.due:
+            check_references(folder, PAGES)
+        stages = build.run()
     # On the terminal only: a page with times would differ from build to build.
     print(stage_table(stages).to_string(index=False))
+    print(f"{clock(time.monotonic() - begun)} on the clock")
     return folder / "_build" / "html" / "index.html"
 
 
-def _stages(page: str, out: Path, begun: float) -> list[tuple[str, str, float]]:
-    """Page, section and seconds of what was executed since then."""
-    wall = time.time() - begun
-    if out.stat().st_mtime < begun:
-        return [(page, "up to date", wall)]
-    sections = json.loads(seconds_file(out).read_text(encoding="utf-8"))
-    rest = ("start and end of the kernel", wall - sum(sections.values()))
-    return [(page, name, seconds) for name, seconds in (*sections.items(), rest)]
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One build at a time; the lock of a killed one is gone with it."""
+    (folder / "_build").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "_build" / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise MecoreError("another build is running", where=folder, todo="wait for it") from None
 
 
-def stage_table(stages: list[tuple[str, str, float]]) -> pd.DataFrame:
+def write_scale(folder: Path, scale: str) -> None:
+    """Write what the first page says of the scale of a book."""
+    other = next(x for x in SCALES if x != scale)
+    text = _SCALE.format(scale=scale, other=other, meaning=_MEANING[scale])
+    write_whole(folder / "chapters" / "scale.txt", lambda aside: aside.write_text(text, "utf-8"))
+
+
+class _Build:
+    """One build: its phantoms, its chapters, and the rendering."""
+
+    def __init__(self, folder: Path, scale: Scale, workers: int) -> None:
+        self.folder, self.scale, self.workers = folder, scale, workers
+        self.log = folder / "_build" / "build.log"
+        self.log.write_text("", "utf-8")
+        self.due = [name for name in PAGES if not self.up_to_date(name)]
+        phantoms = [name for name in PHANTOMS if not phantom_folder(name, scale).is_dir()]
+        self.phantoms = phantoms if self.due else []
+        self.lanes = min(_LANES, workers, max(len(self.due), 1))
+        usual = OTHER_SECONDS | {name: page.seconds for name, page in PAGES.items()}
+        known = {name: seconds[SCALES.index(scale)] for name, seconds in usual.items()}
+        expected = expected_seconds(known, scale)
+        # The longest first: the last ones fill the gaps.
+        self.due.sort(key=lambda name: -expected[name])
+        parts = [*self.phantoms, *self.due, "rendering"]
+        self.progress = Progress({name: expected[name] for name in parts}, self.lanes)
+
+    def run(self) -> Stages:
+        """Execute and render; page, section and seconds of what was done."""
+        for name in PAGES:
+            if name not in self.due:
+                print(f"{name}: up to date")
+        print(f"{self.scale} scale: {roughly(self.progress.left)} (an estimate)", flush=True)
+        stages: Stages = []
+        with self.progress:
+            for name in self.phantoms:
+                with self.part(name):
+                    phantom_root(name, self.scale, workers=self.workers, progress=False)
+            self.chapters()
+            with self.part("rendering"):
+                render(self.folder)
+        for name, seconds in self.progress.taken.items():
+            stages += self.sections(name, seconds) if name in PAGES else [(name, "", seconds)]
+        return stages
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Note what a part takes."""
+        self.progress.start(name)
+        yield
+        self.end(name)
+
+    def end(self, name: str) -> None:
+        """Note that a part has ended, for this build and for later ones."""
+        self.progress.end(name)
+        store_seconds(self.scale, self.progress.taken)
+
+    def chapters(self) -> None:
+        """Execute the pages that are due; after a failure those that run already are finished."""
+        waiting, running = list(self.due), dict[Future[Path], str]()
+        failed: BaseException | None = None
+        with processes(self.lanes) as pool:
+            while running or waiting:
+                while waiting and len(running) < self.lanes:
+                    name = waiting.pop(0)
+                    self.progress.start(name)
+                    running[pool.submit(_run, self.log, *self.chapter(name))] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    name, error = running.pop(future), future.exception()
+                    if error is None:
+                        self.end(name)
+                    else:
+                        self.progress.fail(name)
+                        failed, waiting = failed or error, []
+        if failed:
+            raise failed
+
+    def chapter(self, name: str) -> tuple[str, dict[str, Any], Path]:
+        """Notebook, parameters and place of a page."""
+        page, workers = PAGES[name], -(-self.workers // self.lanes)
+        parameters = page.parameters(self.scale) | {"workers": workers}
+        return page.chapter, parameters, self.place(name)
+
+    def place(self, name: str) -> Path:
+        """Where the executed notebook of a page lies."""
+        return self.folder / "chapters" / f"{name}.ipynb"
+
+    def up_to_date(self, name: str) -> bool:
+        """Tell whether nothing has changed that the results of a page depend on."""
+        page = PAGES[name]
+        return stored_mark(self.place(name)) == mark_of(page.chapter, page.parameters(self.scale))
+
+    def sections(self, name: str, seconds: float) -> Stages:
+        """Sections of a page that was executed, and what they took."""
+        parts = json.loads(seconds_file(self.place(name)).read_text(encoding="utf-8"))
+        rest = ("start and end of the kernel", seconds - sum(parts.values()))
+        return [(name, section, taken) for section, taken in (*parts.items(), rest)]
+
+
+def _run(log: Path, name: str, parameters: dict[str, Any], out: Path) -> Path:
+    """Execute a chapter in a process that is there for it alone."""
+    with log.open("a", encoding="utf-8") as handle:
+        os.dup2(handle.fileno(), 2)  # what libraries say would stand in the line of progress
+    return run_chapter(name, parameters, out, progress=False)
+
+
+def stage_table(stages: Stages) -> pd.DataFrame:
     """Where the time of a build went: what took a second or more, the rest of each page, the sum.
 
     Parameters
@@ -99,38 +213,3 @@ def stage_table(stages: list[tuple[str, str, float]]) -> pd.DataFrame:
     table.loc[len(table)] = ["all", "", table.seconds.sum()]
     share = 100 * table.seconds / table.seconds.iloc[-1]
     return table.assign(share=share.map("{:.0f} %".format)).round({"seconds": 1})
-
-
-def _place_mathjax(target: Path) -> None:
-    """Copy MathJax from its wheel; the SVG bundle is one file and needs no fonts."""
-    files = importlib.metadata.files("sphinx-mathjax-offline") or []
-    source = next((f for f in files if f.as_posix().endswith("mathjax/tex-svg.js")), None)
-    if source is None:
-        raise MecoreError("MathJax not found", todo="pip install sphinx-mathjax-offline")
-    if not target.is_file():
-        write_whole(target, lambda aside: shutil.copyfile(str(source.locate()), aside))
-
-
-def render(folder: Path) -> None:
-    """Render the pages of a book folder to ``_build/html``.
-
-    Raises
-    ------
-    MecoreError
-        jupyter-book warned of something.
-    """
-    # From nothing: what an earlier build left behind would show in the bytes of this one.
-    shutil.rmtree(folder / "_build", ignore_errors=True)
-    # Warnings are errors: a figure without its file or a dead reference must not be published.
-    build = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", build, "build", str(folder), "-W", "-n", "--keep-going"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONHASHSEED": "0", "NO_COLOR": "1"},
-    )  # fmt: skip
-    if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()
-        telling = [x for x in lines if "WARNING" in x or "ERROR" in x] or lines[-20:]
-        raise MecoreError(
-            "jupyter-book refused to build the book:\n  " + "\n  ".join(telling[:20]), where=folder
-        )

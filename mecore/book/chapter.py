@@ -1,32 +1,22 @@
-"""The chapter runner: a notebook executed by papermill with checked parameters.
+"""Chapters: the notebooks of the study, and their parameters.
 
 Papermill warns of a misspelt parameter and retypes ``006`` to 6; here a name that does not exist
-is an error, a value keeps the type that the notebook gives it, and the kernel is that of this
-environment.
+is an error, and a value keeps the type that the notebook gives it.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
 import yaml
-from papermill.exceptions import PapermillExecutionError
 
-from mecore.data.files import digest, source_digest, write_json, write_whole
 from mecore.data.manifest import load_manifest
 from mecore.data.places import shared_folder
-from mecore.errors import MecoreError, OptionError, nearest
-
-_PACKAGES = ("data", "preprocessing", "descriptors", "models", "spotting", "metrics", "evaluation",
-             "report")  # fmt: skip
-# Parameters that say how a chapter is run; no result depends on them.
-EXECUTION = ("workers", "scheduler", "progress")
+from mecore.errors import OptionError, nearest
 
 
 def chapters() -> dict[str, Path]:
@@ -35,20 +25,41 @@ def chapters() -> dict[str, Path]:
 
 
 def chapter_notebook(name: str) -> Path:
-    """Return the notebook of a chapter, or say which one was meant."""
+    """Return the notebook of a chapter.
+
+    Raises
+    ------
+    OptionError
+        No such chapter; the message names the nearest one.
+    """
     known = chapters()
     if name not in known:
         raise OptionError(f"no chapter is called {name!r}; {nearest(name, known)}")
     return known[name]
 
 
+def code_cells(notebook: Path, tag: str = "") -> list[str]:
+    """Return the source of the code cells of a notebook, or of those with a tag."""
+    # Plain JSON: nbformat, which every kernel would have to import, takes longer than all else.
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [
+        "".join(cell["source"])
+        for cell in cells
+        if cell["cell_type"] == "code" and (not tag or tag in cell["metadata"].get("tags", []))
+    ]
+
+
 def defaults(notebook: Path) -> dict[str, Any]:
     """Return the parameters of a notebook with their default values.
 
     They are the plain assignments of the cell tagged ``parameters``, one literal per line.
+
+    Raises
+    ------
+    OptionError
+        No such cell, or several.
     """
-    cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
+    tagged = code_cells(notebook, "parameters")
     if len(tagged) != 1:
         raise OptionError("has no single cell tagged 'parameters'", where=notebook)
     assignments = [n for n in ast.parse(tagged[0]).body if isinstance(n, ast.Assign)]
@@ -125,121 +136,3 @@ def _convert(name: str, value: Any, default: Any) -> Any:
     if type(value) is not kind:
         raise OptionError(f"parameter {name}: expected {kind.__name__}, such as {default!r}")
     return value
-
-
-def run_chapter(
-    name: str,
-    parameters: Mapping[str, Any],
-    out: Path,
-    *,
-    fresh: bool = True,
-    progress: bool = True,
-) -> Path:
-    """Execute a chapter.
-
-    Parameters
-    ----------
-    name : str
-        Name of the notebook.
-    parameters : mapping
-        See `check_parameters`.
-    out : Path
-        The executed notebook.
-    fresh : bool
-        Execute even if ``out`` was made by the same notebook, code and parameters.
-    progress : bool
-        Show a bar over the cells in a terminal.
-
-    Raises
-    ------
-    OptionError
-        See `check_parameters`.
-    MecoreError
-        A cell failed; the notebook as far as it came lies beside ``out``.
-    """
-    notebook = chapter_notebook(name)
-    checked = check_parameters(notebook, parameters)
-    results = {name: value for name, value in checked.items() if name not in EXECUTION}
-    mark = digest([notebook.read_text(encoding="utf-8"), results, source_digest(*_PACKAGES)])
-    if not fresh and _mark_of(out) == mark:
-        return out
-    write_whole(out, lambda aside: _execute(notebook, aside, checked, out, mark, progress))
-    return out
-
-
-def _mark_of(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    mark: str | None = nbformat.read(path, as_version=4).metadata.get("mecore")
-    return mark
-
-
-def _execute(
-    notebook: Path, aside: Path, parameters: dict[str, Any], out: Path, mark: str, progress: bool
-) -> None:
-    bar = progress and sys.stderr.isatty()
-    try:
-        papermill.execute_notebook(
-            notebook,
-            aside,
-            parameters,
-            kernel_name="python3",
-            language="python",
-            progress_bar=bar,
-            log_output=False,
-            extra_arguments=["--log-level=ERROR"],  # the kernel talks to this process only
-        )
-    except PapermillExecutionError as error:
-        failed = out.with_suffix(".failed.ipynb")
-        aside.replace(failed)
-        raise MecoreError(
-            f"{error.ename}: {error.evalue}",
-            where=f"chapter {notebook.stem}, cell {error.exec_count}",
-            todo=f"the notebook as far as it came is {failed}",
-        ) from None  # fmt: skip
-    write_json(seconds_file(out), section_seconds(aside))
-    data = load_manifest(parameters["dataset"]).name if "dataset" in parameters else None
-    clean(aside, mark, data)
-
-
-def seconds_file(out: Path) -> Path:
-    """Where the seconds of an executed notebook lie: beside it, never in it."""
-    return out.with_suffix(".seconds.json")
-
-
-def section_seconds(path: Path) -> dict[str, float]:
-    """Seconds that the cells under each heading of a notebook took, as papermill notes them."""
-    seconds: dict[str, float] = {}
-    heading = ""
-    for cell in nbformat.read(path, as_version=4).cells:
-        titles = [
-            x for x in cell.source.splitlines() if cell.cell_type == "markdown" and x[:1] == "#"
-        ]
-        heading = titles[-1].lstrip("# ") if titles else heading
-        seconds[heading] = seconds.get(heading, 0) + (cell.metadata.papermill.duration or 0)
-    return {name: round(value, 2) for name, value in seconds.items()}
-
-
-def clean(path: Path, mark: str, data: str | None) -> None:
-    """Remove what differs between executions, note what made the notebook, and name its data."""
-    book = nbformat.read(path, as_version=4)
-    book.metadata = nbformat.from_dict(
-        {
-            "kernelspec": book.metadata.kernelspec,
-            "language_info": {"name": "python"},
-            "mecore": mark,
-        }
-    )
-    for number, cell in enumerate(book.cells):
-        cell.id = f"cell-{number}"
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            lines = cell.source.splitlines()
-            cell.source = "\n".join(x for x in lines if x.split(" =")[0] not in EXECUTION)
-        cell.metadata = nbformat.from_dict({"tags": cell.metadata.get("tags", [])})
-        if cell.cell_type == "code":
-            # What a library says on standard error is no result.
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-    if data:
-        title, _, rest = book.cells[0].source.partition("\n")
-        book.cells[0].source = f"{title} ({data})\n{rest}"
-    nbformat.write(book, path)

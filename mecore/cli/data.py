@@ -156,8 +156,8 @@ def _print_problems(title: str, problems: list[Problem], shown: int | None) -> N
 def show(name: str, root: Path | None, out: Path | None) -> None:
     """Show database NAME: licence, statistics and a montage of its subjects.
 
-    Faces are drawn only where the manifest says that the licence allows it; elsewhere an outline of
-    nobody stands for them. Without a copy, the facts of the manifest are printed.
+    Faces are drawn only where the manifest says that the licence allows it; elsewhere a generic
+    outline stands for them. Without a copy, the facts of the manifest are printed.
     """
     from mecore.data.datasets import PHANTOMS, known_root, open_dataset
     from mecore.data.manifest import load_manifest

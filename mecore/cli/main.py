@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import mecore
+from mecore import runtime
 from mecore.cli.data import data
 from mecore.errors import MecoreError
+
+if TYPE_CHECKING:
+    from mecore.video.report import Report
 
 _CORES = os.cpu_count() or 1
 SPOTTERS = ("chi2", "mdmd", "mdmd-released", "flow-peaks")
@@ -47,6 +51,8 @@ def main() -> None:
       mecore data list                                  the databases, and how to read your copy
       mecore book --scale small                         the book of all chapters
     """
+    # TensorFlow reports every missing accelerator library; errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 for _command in data.commands.values():
@@ -54,15 +60,25 @@ for _command in data.commands.values():
 main.add_command(data)
 
 
+def _video(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the commands on one video share."""
+    for add in (
+        click.option("--fps", type=click.FloatRange(min=0, min_open=True), default=None,
+                     help="Frame rate; a folder has none, and some files state it wrongly."),
+        click.option("--out", type=click.Path(path_type=Path), default=None,
+                     help="Folder for the results.  [default: one beside the video]"),
+        click.argument("video", type=click.Path(path_type=Path)),
+    ):  # fmt: skip
+        command = add(command)
+    return command
+
+
 @main.command()
-@click.argument("video", type=click.Path(path_type=Path))
+@_video
 @click.option("--weights", type=click.Choice(WEIGHTS), default="casme2", show_default=True,
               help="Database that the published networks were trained on.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default=None,
-              help="Folder for the results.  [default: <video>-mean beside the video]")  # fmt: skip
 @click.option("--face", type=click.Choice(["only", "largest"]), default="only", show_default=True,
               help="Several faces in a frame: refuse, or take the largest.")  # fmt: skip
-@click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
 @click.option("--engine", type=click.Choice(["dual", "opencv", "fast", "graph", "dis"]),
               default="dual", show_default=True, help="Optical flow. `dual` is that of the "
               "published networks, OpenCV's, to the last bit; `opencv` is the same, slowly; on the "
@@ -75,23 +91,23 @@ def analyze(
 ) -> None:
     """Find micro-expressions in a VIDEO, with MEAN's published weights.
 
-    Writes intervals.csv (onset, apex, offset, emotion, score, probabilities), frames.csv (the
-    score of every frame) and scores.png. The score of a frame is the mean over the networks of
-    all folds of the database. The threshold is relative to the video, as in the paper: it finds a
-    highest peak in every video, so look at the height of the curve before you believe an interval.
+    VIDEO is a video file, or a folder of numbered images (then give --fps). Writes intervals.csv
+    (onset, apex, offset, emotion, score, probabilities), frames.csv (the score of every frame) and
+    scores.png. The score of a frame is the mean over the networks of all folds of the database. The
+    threshold is relative to the video, as in the paper: it finds a highest peak in every video, so
+    look at the height of the curve before you believe an interval.
 
     The weights are fetched once with `mecore fetch mean-weights`.
     """
-    from mecore.video.report import analyze_video
+    from mecore.video.analyze import analyze_video
 
+    runtime.configure()
     out = out or video.with_name(f"{video.stem}-mean")
-    analysis = analyze_video(video, weights, out, face=face, fps=fps, p=p, engine=engine)  # type: ignore[arg-type]
-    click.echo(analysis.summary)
-    click.echo(f"Written: {', '.join(str(path) for path in analysis.files)}")
+    _tell(analyze_video(video, weights, out, face=face, fps=fps, p=p, engine=engine))  # type: ignore[arg-type]
 
 
 @main.command()
-@click.argument("video", type=click.Path(path_type=Path))
+@_video
 @click.option("--method", type=click.Choice(SPOTTERS), default="flow-peaks", show_default=True,
               help="How frames are scored.")  # fmt: skip
 @click.option("--p", "p", type=click.FloatRange(0, 1), default=None,
@@ -100,13 +116,6 @@ def analyze(
 @click.option("--floor", type=click.FloatRange(0), default=None,
               help="Score that a frame must reach as well; for flow-peaks pixels of a face 128 "
               "pixels wide.")  # fmt: skip
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Folder for the results.  [default: <video>-<method>]",
-)
-@click.option("--fps", type=float, default=None, help="Frame rate, if the file states it wrongly.")
 @_explained
 def spot(
     video: Path, method: str, p: float | None, floor: float | None, out: Path | None,
@@ -126,17 +135,21 @@ def spot(
       mecore spot interview.mp4 --method flow-peaks --floor 0.2
       mecore spot interview.mp4 --method chi2 --p 0.3 --out spotted
 
-    Writes intervals.csv (onset, apex, offset, score), frames.csv (the score of every frame) and
-    scores.png. VIDEO is a video file, or a folder of images numbered from 1 (then give --fps).
-    The threshold is relative to the video: a highest peak is found in every one. With --floor you
-    say what is too little.
+    VIDEO is a video file, or a folder of numbered images (then give --fps). Writes intervals.csv
+    (onset, apex, offset, score), frames.csv (the score of every frame) and scores.png. The
+    threshold is relative to the video: a highest peak is found in every one. With --floor you say
+    what is too little.
     """
     from mecore.video.spot import spot_video
 
+    runtime.configure()
     out = out or video.with_name(f"{video.stem}-{method}")
-    report = spot_video(video, method, out, fps=fps, p=p, floor=floor)
+    _tell(spot_video(video, method, out, fps=fps, p=p, floor=floor))
+
+
+def _tell(report: Report) -> None:
     click.echo(report.summary)
-    click.echo(f"Written: {', '.join(str(path) for path in report.files)}")
+    click.echo(f"Written: {', '.join(map(str, report.files))}")
 
 
 @main.command(context_settings={"show_default": True})
@@ -165,12 +178,13 @@ def chapter(
     Examples:
       mecore chapter mean --dataset phantom-long
       mecore chapter mean --dataset casme2.yaml --data-root /data/CASME2
-      mecore chapter mean -p preset as_released -p seed 7
+      mecore chapter mean -p preset as_released -p seeds 5
 
     What a chapter has computed is kept in results/: the same command continues where an
     interrupted one stopped. `mecore chapters` lists chapters and parameters.
     """
-    from mecore.book.chapter import chapter_notebook, defaults, run_chapter
+    from mecore.book.chapter import chapter_notebook, defaults
+    from mecore.book.execute import run_chapter
     from mecore.data.places import results_home
 
     given: dict[str, Any] = dict(pairs) | {"workers": workers}
@@ -227,14 +241,14 @@ def fetch(name: str | None) -> None:
 
 
 @main.command()
-@click.option("--scale", type=click.Choice(["full", "small"]), default="full", show_default=True)
+@click.option("--scale", type=click.Choice(["full", "small"]), default="small", show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=_CORES, show_default=True)
 @_explained
 def book(scale: str, workers: int) -> None:
     """Run every chapter on the phantom and render the book."""
     from mecore.book.build import build_book
 
-    click.echo(f"Open {build_book(scale, workers)}")
+    click.echo(f"Open {build_book(scale, workers)}")  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

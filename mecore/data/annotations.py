@@ -77,24 +77,6 @@ def refuse(problems: list[Problem], name: str) -> None:
         )
 
 
-def read_samples(manifest: Manifest, root: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read every annotated expression of a database, or refuse it.
-
-    Returns
-    -------
-    samples, corrections : DataFrame
-        See `Reading`.
-
-    Raises
-    ------
-    DataError
-        See `read_annotations`; any row that is refused.
-    """
-    reading = read_annotations(manifest, root)
-    refuse(reading.problems, manifest.id)
-    return reading.samples, reading.corrections
-
-
 def read_annotations(manifest: Manifest, root: Path) -> Reading:
     """Read every annotated expression of a database, and list what is wrong with it.
 

@@ -28,6 +28,18 @@ def code_digest(*modules: str) -> str:
     return digest({name: _digest(name) for name in closure(modules)})
 
 
+@cache
+def package_digest() -> str:
+    """Return a digest of the whole package, to tell whether a process has the same one."""
+    files = sorted(_PACKAGE.rglob("*.py"))
+    parts = [p.relative_to(_PACKAGE.parent).with_suffix("").parts for p in files]
+    return digest({name: _digest(name) for name in map(_name, parts)})
+
+
+def _name(parts: tuple[str, ...]) -> str:
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def closure(modules: Iterable[str]) -> list[str]:
     """Return the modules of the package that some modules import, themselves included, sorted."""
     found: set[str] = set()
@@ -57,6 +69,12 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
             yield from (name for name in {node.module, *parts} if _file(name))
 
 
+def strings_of(tree: ast.AST, *modules: str) -> set[str]:
+    """Return the texts that stand in a piece of code and in modules, docstrings left out."""
+    nodes = (node for part in (tree, *map(_tree, modules)) for node in ast.walk(part))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
 def _at_run_time(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
@@ -73,9 +91,13 @@ def _file(module: str) -> Path | None:
     return next((f for f in files if f.is_file()), None) if first == "mecore" else None
 
 
+def _source(module: str) -> str:
+    return (_file(module) or Path()).read_text(encoding="utf-8")
+
+
 @cache
 def _tree(module: str) -> ast.Module:
-    tree = ast.parse((_file(module) or Path()).read_text(encoding="utf-8"))
+    tree = ast.parse(_source(module))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
@@ -94,3 +116,9 @@ def _is_docstring(node: ast.stmt) -> bool:
 @cache
 def _digest(module: str) -> str:
     return digest(ast.dump(_tree(module)))
+
+
+def _forget() -> None:
+    """Read the code anew, for tests that change it."""
+    for function in (package_digest, imported, _tree, _digest):
+        function.cache_clear()

@@ -6,14 +6,18 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mecore.data import external
+from mecore.data.code import code_digest
 from mecore.data.database import Database, open_database
-from mecore.data.files import digest, source_digest, write_json
+from mecore.data.files import digest, write_json
 from mecore.data.manifest import load_manifest
 from mecore.data.places import data_home
 from mecore.errors import DataError, OptionError, nearest
+
+if TYPE_CHECKING:
+    from mecore.phantom import PhantomSpec
 
 Scale = Literal["full", "small"]
 PHANTOMS = ("phantom-short", "phantom-long")
@@ -36,7 +40,21 @@ def phantom_root(
         Show a bar in a terminal.
     """
     # The renderer is imported where a phantom is opened, and nowhere else in the library.
-    from mecore.phantom import SPECS, write_phantom
+    from mecore.phantom import write_phantom
+
+    spec, root = _phantom(name, scale)
+    if not root.is_dir():
+        write_phantom(spec, root, workers=workers, progress=progress and sys.stderr.isatty())
+    return root
+
+
+def phantom_folder(name: str, scale: Scale = "full") -> Path:
+    """Return where a phantom lies, or will lie when it is rendered."""
+    return _phantom(name, scale)[1]
+
+
+def _phantom(name: str, scale: Scale) -> tuple[PhantomSpec, Path]:
+    from mecore.phantom import SPECS
 
     if scale not in ("full", "small"):
         raise OptionError(f"scale={scale!r}; {nearest(scale, ('full', 'small'))}")
@@ -44,11 +62,8 @@ def phantom_root(
         raise OptionError(f"no phantom is called {name!r}; {nearest(name, PHANTOMS)}")
     spec = SPECS[name] if scale == "full" else SPECS[name].small()
     # Another renderer renders other faces: the folder is named by both, and never overwritten.
-    version = digest([asdict(spec), source_digest("phantom")])[:8]
-    root = data_home() / f"{name}-{scale}-{version}"
-    if not root.is_dir():
-        write_phantom(spec, root, workers=workers, progress=progress and sys.stderr.isatty())
-    return root
+    version = digest([asdict(spec), code_digest("mecore.phantom")])[:8]
+    return spec, data_home() / f"{name}-{scale}-{version}"
 
 
 def known_root(name: str) -> Path | None:

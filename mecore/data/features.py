@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mecore.data.composite import join_subject
 from mecore.data.database import Database
 from mecore.data.files import digest
 from mecore.data.manifest import Manifest
@@ -22,27 +24,42 @@ COLUMNS = ["database", "subject", "sample", "label"]
 
 @dataclass(frozen=True)
 class FlowImages:
-    """Onset-apex flow images of a database.
+    """Onset-apex flow images of one database, or of several with the same classes.
 
     Parameters
     ----------
-    manifest : Manifest
-        Facts of the edition.
+    manifests : tuple of Manifest
+        Facts of the editions.
     samples : DataFrame
         One row per sample: database, subject (unique over all databases), sample, label (class).
     images : array, (N, 28, 28, 3), float32
         u, v and optical strain, each scaled to [0, 1] over its image, in the order of the rows.
     """
 
-    manifest: Manifest
+    manifests: tuple[Manifest, ...]
     samples: pd.DataFrame
     images: Floats
+
+    @property
+    def id(self) -> str:
+        """Ids of the databases, as one."""
+        return "+".join(m.id for m in self.manifests)
+
+    @property
+    def name(self) -> str:
+        """Names of the databases, for captions."""
+        return " and ".join(m.name for m in self.manifests)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes."""
+        return list(self.manifests[0].classes)
 
     @property
     def fingerprint(self) -> str:
         """Digest of everything a result can depend on."""
         pixels = digest(self.images.tobytes().hex())
-        return digest([self.manifest.fingerprint, self.samples.to_csv(), pixels])
+        return digest([[m.fingerprint for m in self.manifests], self.samples.to_csv(), pixels])
 
     def select(self, n_subjects: int) -> FlowImages:
         """Return the samples of some subjects, taken evenly from the sorted list."""
@@ -50,7 +67,33 @@ class FlowImages:
         places = np.linspace(0, len(subjects) - 1, min(n_subjects, len(subjects))).astype(int)
         mask = self.samples.subject.isin([subjects[i] for i in places]).to_numpy()
         samples = self.samples[mask].reset_index(drop=True)
-        return FlowImages(self.manifest, samples, self.images[mask])
+        return replace(self, samples=samples, images=self.images[mask])
+
+
+def joined(parts: Sequence[FlowImages]) -> FlowImages:
+    """Put flow images of several databases together; subjects then carry the name of their own.
+
+    Raises
+    ------
+    DataError
+        Databases with other classes.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    for part in parts:
+        if part.classes != parts[0].classes:
+            raise DataError(
+                f"several databases need the same classes: {part.classes} here, "
+                f"{parts[0].classes} in {parts[0].id}", where=part.id,
+                todo="map the emotions of this manifest to those classes",
+            )  # fmt: skip
+    samples = [
+        p.samples.assign(subject=[join_subject(p.id, s) for s in p.samples.subject]) for p in parts
+    ]
+    return FlowImages(
+        tuple(m for p in parts for m in p.manifests), pd.concat(samples, ignore_index=True),
+        np.concatenate([p.images for p in parts]),
+    )  # fmt: skip
 
 
 def read_features(database: Database) -> FlowImages:
@@ -73,7 +116,8 @@ def read_features(database: Database) -> FlowImages:
     if not paths:
         raise DataError("holds no sample of any class", where=database.root)
     images = np.stack([_read_image(p) for p in paths]).astype(np.float32)
-    return FlowImages(manifest, table[has_class].reset_index(drop=True), images / np.float32(255))
+    samples = table[has_class].reset_index(drop=True)
+    return FlowImages((manifest,), samples, images / np.float32(255))
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, str]]:

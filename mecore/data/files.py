@@ -6,13 +6,17 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mecore
 from mecore.errors import DataError
+
+_ASIDE = ".aside-"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -35,16 +39,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror or error}", where=path,
-            todo="make room or give leave to write there, and run the same command again: "
-            "what is finished is kept",
+            todo="free some disk space or grant write permission, and run the same command "
+            "again: what is finished is kept",
         ) from error  # fmt: skip
 
 
 def _write_aside(path: Path, write: Callable[[Path], object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(
-        dir=path.parent, prefix=".aside-", suffix="".join(path.suffixes)
-    )
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix="".join(path.suffixes))
     os.close(handle)
     try:
         write(Path(aside))
@@ -54,6 +56,25 @@ def _write_aside(path: Path, write: Callable[[Path], object]) -> Path:
     finally:
         Path(aside).unlink(missing_ok=True)
     return path
+
+
+def sweep(folder: Path, older_than: float = 0.0) -> list[Path]:
+    """Remove half-written files that a killed process has left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Looked through with all that is in it.
+    older_than : float
+        Seconds; younger ones may be somebody else's who is still writing.
+    """
+    swept = []
+    for left in folder.rglob(f"{_ASIDE}*"):
+        with suppress(FileNotFoundError):  # it has just got its name
+            if time.time() - left.stat().st_mtime >= older_than:
+                left.unlink()
+                swept.append(left)
+    return swept
 
 
 def _umask() -> int:

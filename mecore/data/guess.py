@@ -165,22 +165,29 @@ def _layout(
 ) -> tuple[dict[str, object], float | None]:
     above = "" if folder == Path() else f"{folder.as_posix()}/"
     if path.is_dir():
-        image, first = _image_name(path)
+        image, first = image_pattern(path)
         name = {"kind": "image_folders", "video": above + form, "image": image}
         return name | {"first_frame": first}, None
     layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{ending}"}
     return layout, video_file(path).fps
 
 
-def _image_name(folder: Path) -> tuple[str, int]:
-    """Template of the names of images, and the first number."""
+def image_pattern(folder: Path) -> tuple[str, int]:
+    """Return the template of the names of the images in a folder, and the first number.
+
+    Raises
+    ------
+    DataError
+        No image has a number.
+    """
     names = [e.name for e in entries(folder, folder, []) if Path(e.name).suffix.lower() in IMAGES]
     found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", n) for n in names]
     numbered = [(f[1], int(f[2]), f[3]) for f in found if f]
+    if not numbered:
+        raise DataError("no numbered image in this folder", where=folder)
     (prefix, ending), _ = Counter((p, e) for p, _, e in numbered).most_common(1)[0]
-    return f"{prefix}{{frame}}{ending}", min(
-        n for p, n, e in numbered if (p, e) == (prefix, ending)
-    )
+    first = min(n for p, n, e in numbered if (p, e) == (prefix, ending))
+    return f"{prefix}{{frame}}{ending}", first
 
 
 def _videos(root: Path) -> Iterator[Path]:

@@ -23,19 +23,33 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         No folder can be written to: every process compiles again.
     """
     # Frames are checked to be finite before they get here, so NaN and infinity may be ignored.
-    return _compiled(function, fastmath=True)
+    # A function that is called by another has its code in there. Else the process that compiles it
+    # would call a copy of its own, in which sums are ordered otherwise than in what it keeps.
+    return _compiled(function, fastmath=True, forceinline=True)
 
 
 def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function as `compiled` does, but with every operation rounded as it is written."""
-    return _compiled(function, fastmath=False)
+    return _compiled(function)
 
 
-def _compiled(function: Callable[..., Any], fastmath: bool) -> Callable[..., Any]:
-    options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
-    # A function that is called by another has its code in there. Else the process that compiles it
-    # would call a copy of its own, in which sums are ordered otherwise than in what it keeps.
-    options["forceinline"] = True
+def compiled_inside(function: Callable[..., Any], inline: bool = True) -> Callable[..., Any]:
+    """Compile a function as `compiled_exactly` does, for loops of others; it allocates no array.
+
+    So arrays need no counting of references, which can take longer than what is computed.
+
+    Parameters
+    ----------
+    function : callable
+        Called by compiled functions.
+    inline : bool
+        Put its code into theirs: a little faster, and longer to compile.
+    """
+    return _compiled(function, forceinline=inline, _nrt=False)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    options |= {"nogil": True, "error_model": "numpy"}
     try:
         return njit(function, cache=True, **options)
     except RuntimeError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.descriptors.registry import descriptor
 from mecore.descriptors.top.grid import bounds
 
 Floats = NDArray[np.float64]
@@ -82,3 +83,8 @@ def facial_dynamics_map(flows: NDArray[np.floating], blocks: int = 8, times: int
         ]
         out[t, y, x] = principal_direction(part)
     return out
+
+
+@descriptor("fdm", "Facial dynamics map")
+def _fdm(short_aligned: NDArray[np.float32]) -> Floats:
+    return facial_dynamics_map(short_aligned)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.descriptors.registry import descriptor
 from mecore.descriptors.top.grid import bounds
 from mecore.descriptors.top.histograms import check_clip
 from mecore.descriptors.top.options import TopOptions, lbp_offsets, uniform_labels
@@ -180,3 +181,19 @@ def _count(labels: NDArray[np.integer], n_bins: int, blocks: int) -> NDArray[np.
     cell = block * n_bins + labels.astype(np.int64)
     votes = np.bincount(cell.ravel(), minlength=blocks * blocks * n_bins)
     return votes.reshape(blocks, blocks, n_bins)
+
+
+# What is kept of a clip are counts, none of them large.
+@descriptor("lbp_sip", "LBP-SIP", scale="block")
+def _sip(short: Bytes) -> NDArray[np.uint32]:
+    return lbp_sip(short).astype(np.uint32)
+
+
+@descriptor("lbp_mop", "LBP-MOP", scale="block")
+def _mop(short: Bytes) -> NDArray[np.uint32]:
+    return lbp_mop(short).astype(np.uint32)
+
+
+@descriptor("elbp_top", "ELBP-TOP", scale="block")
+def _elbp(short: Bytes) -> NDArray[np.uint32]:
+    return elbp_top(short).astype(np.uint32)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.descriptors.mdmo_regions import N_REGIONS, Regions
+from mecore.descriptors.registry import descriptor
 from mecore.errors import OptionError, nearest
 
 Floats = NDArray[np.float64]
@@ -163,3 +164,18 @@ def _largest(vectors: Floats, together: bool = False) -> Floats:
     axes = (-2, -1) if together else (-1,)
     largest = np.linalg.norm(vectors, axis=-1).max(axis=axes, keepdims=True)[..., None]
     return np.where(largest > 0, largest, 1.0)
+
+
+@descriptor("mdmo", "MDMO", fine=True)
+def _mdmo(aligned: NDArray[np.float32], regions: Regions, weight: float) -> Floats:
+    return mdmo(atomic_mdmo(aligned, regions)[0], weight)
+
+
+@descriptor("mdmo_unaligned", "MDMO, head motion left in", fine=True)
+def _unaligned(flows: NDArray[np.float32], regions: Regions, weight: float) -> Floats:
+    return mdmo(atomic_mdmo(flows, regions)[0], weight)
+
+
+@descriptor("mdmo_port", "MDMO, public port", fine=True)
+def _port(flows: NDArray[np.float32], regions: Regions, weight: float) -> Floats:
+    return mdmo(atomic_mdmo(flows, regions, "port")[0], weight)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.descriptors.flow.strain import optical_strain
+from mecore.descriptors.registry import descriptor
 from mecore.descriptors.top.grid import bounds
 
 Floats = NDArray[np.float64]
@@ -126,3 +127,13 @@ def _block_of(shape: tuple[int, ...], blocks: int) -> NDArray[np.int64]:
 def _unit_sum(histograms: Floats) -> Floats:
     total = histograms.sum(axis=-1, keepdims=True)
     return np.divide(histograms, total, out=np.zeros(histograms.shape), where=total > 0)
+
+
+@descriptor("hoof", "HOOF")
+def _hoof(aligned: NDArray[np.float32]) -> Floats:
+    return np.mean([block_hoof(flow, 5) for flow in aligned], axis=0)
+
+
+@descriptor("biwoof", "Bi-WOOF")
+def _biwoof(apex_flow: NDArray[np.float32]) -> Floats:
+    return biwoof(apex_flow)

@@ -36,12 +36,17 @@ def cached(function: Callable[..., T], *arguments: Any) -> T:
         What it takes. Of one that has an ``identity``, such as
         `mecore.data.frames.Footage`, that alone is looked at.
     """
+    memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
+    compute = memory.cache(_computed, ignore=["function", "arguments"])
+    value: T = compute(key_of(function, *arguments), function, arguments)
+    return value
+
+
+def key_of(function: Callable[..., Any], *arguments: Any) -> str:
+    """Return the key of what a function gives, see `cached`."""
     known = [getattr(argument, "identity", argument) for argument in arguments]
     name = f"{function.__module__}.{function.__qualname__}"
-    key = digest([name, code_digest(function.__module__), joblib.hash(known)])
-    memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
-    value: T = memory.cache(_computed, ignore=["function", "arguments"])(key, function, arguments)
-    return value
+    return digest([name, code_digest(function.__module__), joblib.hash(known)])
 
 
 def _computed(key: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ClassVar, TypeAlias
 
-import cv2
-from threadpoolctl import threadpool_limits
-
-from mecore.data.files import source_digest
+from mecore import runtime
+from mecore.data.code import package_digest
 from mecore.data.places import cache_home
 from mecore.errors import MecoreError, OptionError
 
@@ -71,7 +70,7 @@ class _Processes(Executor):
         except (KeyError, BrokenProcessPool):
             # Spawned, not forked: a forked child inherits locks of threads that it does not have.
             context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
             self._kept[workers] = pool
         self._inner = self._kept[workers]
         self._futures: list[Future[Any]] = []
@@ -151,7 +150,7 @@ class _Cluster(Executor):
 
     def __init__(self, client: Any) -> None:
         self._client, self._inner = client, client.get_executor(pure=False)
-        self._home = str(cache_home()), source_digest(".")
+        self._home = str(cache_home()), package_digest()
         self._sent: dict[int, tuple[Any, Any]] = {}
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -186,13 +185,13 @@ def _there(cache: str, code: str, fn: Callable[..., Any], /, *args: Any, **kwarg
             f"has {worker.state.nthreads} threads", where=f"worker {worker.address}",
             todo="start workers with --nthreads 1",
         )  # fmt: skip
-    if source_digest(".") != code:
+    if package_digest() != code:
         raise MecoreError(
             "has another version of mecore", where=f"worker {worker.address}",
             todo="install the same one everywhere, and start the workers again",
         )  # fmt: skip
     # Here, in the thread that computes: numbers of threads are in part a matter of the thread.
-    _set_up()
+    runtime.configure()
     os.environ["MECORE_CACHE"] = cache
     return fn(*args, **kwargs)
 
@@ -202,8 +201,7 @@ def executor_for(workers: Workers = 1) -> Executor:
     return cluster(workers) if isinstance(workers, str) else processes(workers)
 
 
-def _set_up() -> None:
-    os.environ.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
-    # For libraries that are loaded already: sums split among threads differ in their last digits.
-    threadpool_limits(1)
-    cv2.setNumThreads(1)
+def _begin() -> None:
+    """Set up a process of a pool; interrupted, it ends at once and in silence."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    runtime.configure()

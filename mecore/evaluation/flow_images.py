@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import joblib
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from mecore.data.check import default_workers
 from mecore.data.database import Database
 from mecore.data.datasets import Scale, open_dataset
-from mecore.data.features import COLUMNS, Floats, FlowImages, read_features
-from mecore.data.files import source_digest
-from mecore.data.places import cache_home
-from mecore.descriptors.flow.engines import optical_flow
-from mecore.descriptors.flow.image import flow_image
-from mecore.errors import DataError
+from mecore.data.features import COLUMNS, Floats, FlowImages, joined, read_features
+from mecore.errors import OptionError
+from mecore.evaluation.cache import cached, prepare
+from mecore.evaluation.clips import list_clips
 from mecore.evaluation.executors import Workers, executor_for
-from mecore.evaluation.runner import progress_bar
-from mecore.evaluation.videos import VideoItem, list_videos
-from mecore.models.mean.inputs import face_crops, find_apex
-from mecore.models.mean.options import MeanOptions, preset
+from mecore.evaluation.videos import VideoItem
+from mecore.models.choices import group
+from mecore.models.flow.inputs import onset_apex_images
+from mecore.models.flow.options import FlowOptions
 
 
 def open_flow_images(
-    dataset: str, data_root: str = "", scale: Scale = "full", *, workers: Workers = 1,
-    progress: bool = True,
+    dataset: str | Sequence[str], data_root: str = "", scale: Scale = "full",
+    options: FlowOptions | None = None, *, workers: Workers = 1, progress: bool = True,
 ) -> FlowImages:  # fmt: skip
-    """Open the flow images of a database, computing them where it delivers frames.
+    """Open the flow images of one or several databases, computing them where there are frames.
 
     Parameters
     ----------
-    dataset, data_root, scale, progress
-        See `mecore.data.datasets.open_dataset`.
+    dataset : str or sequence of str
+        Ids or files of manifests. The subjects of several carry the names of their databases.
+    data_root, scale, progress
+        See `mecore.data.datasets.open_dataset`; a root can be given for a single one.
+    options : FlowOptions, optional
+        Only the group ``features`` matters.
     workers : int or str
         Processes, or the address of a Dask scheduler.
 
@@ -42,42 +46,53 @@ def open_flow_images(
     """
     # The phantom is rendered here: it writes files.
     here = workers if isinstance(workers, int) else default_workers()
-    database = open_dataset(dataset, data_root, scale, workers=here, progress=progress)
-    if database.manifest.layout.kind == "features":
-        return read_features(database)
-    return flow_images(database, workers=workers, progress=progress)
-
-
-def flow_images(database: Database, *, workers: Workers = 1, progress: bool = True) -> FlowImages:
-    """Compute the flow image of every micro-expression that has a class; kept in the cache."""
-    options = preset()
-    items = [i for i in list_videos(database) if any(e.label for e in i.expressions)]
-    if not items:
-        raise DataError("no micro-expression of any class", where=database.root)
-    with executor_for(workers) as executor:
-        futures = [executor.submit(_cached, item, options) for item in items]
-        parts = [f.result() for f in progress_bar(futures, len(items), "flow images", progress)]
-    rows = [
-        [database.manifest.id, item.subject, f"{item.video}/{e.sample}", e.label]
-        for item in items
-        for e in item.expressions
-        if e.label
+    names = [dataset] if isinstance(dataset, str) else list(dataset)
+    if data_root and len(names) > 1:
+        raise OptionError(
+            f"one data_root for {len(names)} databases",
+            todo="mecore data check ID --root DIR for each, which remembers its folder",
+        )
+    databases = [
+        open_dataset(name, data_root, scale, workers=here, progress=progress) for name in names
     ]
-    return FlowImages(database.manifest, pd.DataFrame(rows, columns=COLUMNS), np.concatenate(parts))
+    return flow_images(databases, options, workers=workers, progress=progress)
 
 
-def _cached(item: VideoItem, options: MeanOptions) -> Floats:
-    memory = joblib.Memory(cache_home() / "features", verbose=0)
-    code = source_digest("data", "preprocessing", "descriptors")
-    images: Floats = memory.cache(_compute, ignore=["options"])(item, code, options)
-    return images
+def flow_images(
+    databases: Sequence[Database], options: FlowOptions | None = None, *, workers: Workers = 1,
+    progress: bool = True,
+) -> FlowImages:  # fmt: skip
+    """Flow images of all micro-expressions that have a class; computed ones are kept in the cache.
+
+    Parameters
+    ----------
+    databases : sequence of Database
+        With the same classes.
+    options, workers, progress
+        See `open_flow_images`.
+
+    Raises
+    ------
+    MecoreError
+        No sample has a class, other classes, or videos that cannot be used.
+    """
+    compute = partial(_images, options=options or FlowOptions())
+    parts = []
+    for database in databases:
+        if database.manifest.layout.kind == "features":
+            parts.append(read_features(database))
+            continue
+        clips = list_clips(database)
+        items = list({clip.item.key: clip.item for clip in clips}.values())
+        with executor_for(workers) as executor:
+            prepare(compute, items, executor, progress=progress)
+        images = {item.key: compute(item) for item in items}
+        rows = [[c.database, c.subject, f"{c.video}/{c.sample}", c.label] for c in clips]
+        pixels = np.stack([images[c.item.key][c.number] for c in clips])
+        parts.append(FlowImages((database.manifest,), pd.DataFrame(rows, columns=COLUMNS), pixels))
+    return joined(parts)
 
 
-def _compute(item: VideoItem, code: str, options: MeanOptions) -> Floats:
-    crops, points = face_crops(item.frames(), options)
-    images = []
-    for e in item.expressions:
-        if e.label:
-            apex = find_apex(e, crops, points, options)
-            images.append(flow_image(optical_flow(crops[e.onset], crops[apex])))
-    return np.stack(images)
+def _images(item: VideoItem, options: FlowOptions) -> Floats:
+    """Flow images of all expressions of a video, from the cache."""
+    return cached(onset_apex_images, item.footage, item.spans, group(options, "features"))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,12 @@ import pandas as pd
 
 import mecore
 from mecore.data.code import code_digest
-from mecore.data.files import digest, write_json, write_whole
+from mecore.data.files import digest, sweep, write_json, write_whole
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldResult
 
-_STALE = 3600.0  # seconds; no file of a run takes nearly as long to write
+# Seconds; no file of a run takes nearly as long to write. Young ones may be another run's.
+_STALE = 3600.0
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "dlib-bin",
               "keras", "tensorflow")  # fmt: skip
 
@@ -120,18 +120,11 @@ def open_run(
         "mecore": mecore.__version__, "code": code_digest(code),
     }  # fmt: skip
     store = RunStore(results / chapter / dataset / digest(known))
-    _sweep(store.folder)
+    sweep(store.folder, _STALE)
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     versions["python"] = sys.version.split()[0]
     write_json(store.folder / "run.json", known | {"versions": versions})
     return store
-
-
-def _sweep(folder: Path) -> None:
-    """Remove half-written files that a killed run has left; young ones may be another run's."""
-    for left in folder.rglob(".aside-*"):
-        if time.time() - left.stat().st_mtime > _STALE:
-            left.unlink(missing_ok=True)
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:

@@ -39,9 +39,9 @@ COLUMNS: dict[str, Labels] = {
 BOTH: tuple[Labels, ...] = ("true", "permuted")
 
 
-def seed_range(seeds: int, scale: str = "full") -> range:
+def seed_range(seeds: int, scale: str = "full", full: int = 3, small: int = 1) -> range:
     """Seeds of a run: as many as asked for; 0 stands for three, and for one at ``"small"``."""
-    return range(seeds or (3 if scale == "full" else 1))
+    return range(seeds or (full if scale == "full" else small))
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,12 @@ class Study(Generic[T]):
     plans: tuple[FoldPlan, ...]
     store: RunStore
 
-    # Folds that are trained in one graph follow each other in the plans, and agree in this.
+    # Folds that are trained in one graph follow each other in the plans, and agree in `group`.
     together: ClassVar[int] = 1
+    # Draws of every bootstrap.
+    draws: ClassVar[int] = 1000
+    # Columns, and the labels that each was trained on.
+    columns: ClassVar[Mapping[str, Labels]] = COLUMNS
 
     @staticmethod
     def group(plan: FoldPlan) -> object:
@@ -228,7 +232,7 @@ class Study(Generic[T]):
         parts = [
             self.score(column, method).assign(method=method, column=column)
             for method in self.methods
-            for column, labels in COLUMNS.items()
+            for column, labels in self.columns.items()
             if self.plans_with(labels)
         ]
         table = pd.concat(parts, ignore_index=True)
@@ -239,27 +243,42 @@ class Study(Generic[T]):
 
     def score(self, column: str, method: str = "") -> pd.DataFrame:
         """Scores of one method in one column."""
-        seeds = self.seeds(COLUMNS[column])
+        seeds = self.seeds(self.columns[column])
         return self.score_rows([self.rows(column, seed, method) for seed in seeds])
 
     def score_rows(self, runs: Sequence[Any]) -> pd.DataFrame:
-        """Score the rows of several runs of the same folds.
-
-        Returns
-        -------
-        DataFrame
-            measure, score (mean over runs), low and high (95 %, bootstrap over subjects; missing
-            where a measure has no counts), sd, least and most (over runs), runs (their number).
-        """
+        """Score the rows of several runs of the same folds; see `summary`."""
         counts = stacked([self.counts(rows) for rows in runs])
         each = {**self.measures(pooled(counts))}
-        limits = interval(counts, self.measures)
+        limits = interval(counts, self.measures, n=self.draws)
         for rows in zip(*(self.extras(rows).items() for rows in runs), strict=True):
             each[rows[0][0]] = np.array([value for _, value in rows], np.float64)
-        return pd.DataFrame([
-            {"measure": name, "score": values.mean(), "low": limits.get(name, (np.nan,) * 2)[0],
-             "high": limits.get(name, (np.nan,) * 2)[1],
-             "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
-             "least": values.min(), "most": values.max(), "runs": len(values)}
-            for name, values in each.items()
-        ])  # fmt: skip
+        return summary(each, limits)
+
+
+def summary(
+    each: Mapping[str, NDArray[np.float64]], limits: Mapping[str, tuple[float, float]] | None = None
+) -> pd.DataFrame:
+    """Put measures of several runs together.
+
+    Parameters
+    ----------
+    each : mapping of str to array, (R,)
+        Measure → its value in each run.
+    limits : mapping, optional
+        Measure → interval.
+
+    Returns
+    -------
+    DataFrame
+        measure, score (mean over runs), low and high (95 %, bootstrap over subjects; missing
+        where a measure has no counts), sd, least and most (over runs), runs (their number).
+    """
+    missing = (np.nan, np.nan)
+    return pd.DataFrame([
+        {"measure": name, "score": values.mean(), "low": (limits or {}).get(name, missing)[0],
+         "high": (limits or {}).get(name, missing)[1],
+         "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+         "least": values.min(), "most": values.max(), "runs": len(values)}
+        for name, values in each.items()
+    ])  # fmt: skip

@@ -10,10 +10,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
+from mecore import runtime
 from mecore.errors import DataError, OptionError
 from mecore.phantom.actor import Actor
 from mecore.phantom.anatomy import Floats, to_pixels
@@ -78,10 +78,6 @@ def _record_subject(root: Path, takes: list[Take], spec: PhantomSpec) -> int:
         _record(root, take, spec, actor, camera)
     save_face(root, takes[0].folder, actor.face)
     return sum(take.n_frames for take in takes)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the workers already use all cores
 
 
 @contextmanager
@@ -155,7 +151,7 @@ def _record_all(
         return
     people = sorted(people, key=lambda takes: -sum(take.n_frames for take in takes))
     context = multiprocessing.get_context("spawn")  # forking a process with threads may hang
-    with ProcessPoolExecutor(workers, context, _start_worker) as pool:
+    with ProcessPoolExecutor(workers, context, runtime.configure) as pool:
         futures = [pool.submit(_record_subject, root, takes, spec) for takes in people]
         try:
             for future in as_completed(futures):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
+from pandas.io.formats.style import Styler
 
 from mecore.data.database import Database
 
@@ -28,25 +28,33 @@ def show(table: pd.DataFrame, caption: str = "", *, digits: int = 3, index: bool
     index : bool
         Show the row names.
     """
-    body = table.map(lambda v: _cell(v, digits))
-    html = body.to_html(
-        index=index, border=0, classes="table table-sm", escape=True, na_rep=MISSING
-    )
+    text = table.map(lambda value: cell(value, digits))
+    # Places name the cells: two rows may have the same name.
+    numbered = text.set_axis(range(len(text))).set_axis(range(text.shape[1]), axis=1)
+    names: list[list[Any]] = [list(table.index), list(table.columns)]
+    style = Styler(numbered, uuid="", cell_ids=False, caption=escape(caption) or None)
+    style = style.format(escape="html").set_table_attributes('class="table table-sm"')
+    for axis, labels in enumerate(names):
+        style = style.relabel_index([escape(str(label)) for label in labels], axis=axis)
     # Sentences get room; numbers and names take what they need.
-    html = re.sub(r"<td>([^<]{40,})</td>", r'<td class="text">\1</td>', html)
-    if caption:
-        html = html.replace(">", f"><caption>{escape(caption)}</caption>", 1)
-    return HTML(f'<div class="mecore-table">{html}</div>')
+    style = style.set_td_classes(numbered.map(lambda value: "text" if len(value) >= 40 else ""))
+    if not index:
+        style = style.hide()
+    return HTML(f'<div class="mecore-table">{style.to_html()}</div>')
 
 
-def _cell(value: object, digits: int) -> str:
+def cell(value: object, digits: int = 3) -> str:
+    """Write a value of a table; what is missing is a dash."""
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.{digits}f}"
-    return str(value)
+    return number(value, digits) if isinstance(value, float) else str(value)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with so many digits after the point; whole ones above 1 without."""
+    return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.{digits}f}"
 
 
 def origin(database: Database) -> str:

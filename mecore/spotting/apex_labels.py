@@ -126,17 +126,6 @@ def apex_scores(
     return _cut(score.max(axis=1, initial=0), cut)
 
 
-def apex_or_middle(onset: int, apex: int | None, offset: int) -> tuple[int, bool]:
-    """The apex, or the middle of an expression that has none annotated (SMIC), and which it is.
-
-    Examples
-    --------
-    >>> apex_or_middle(10, None, 15)
-    (12, True)
-    """
-    return ((onset + offset) // 2, True) if apex is None else (apex, False)
-
-
 def _cut(scores: NDArray[np.float64], cut: float) -> Floats:
     # A share of whole frames may miss the cut by a rounding error.
     return np.where(scores < cut - 1e-9, 0, scores).astype(np.float32)

@@ -7,6 +7,8 @@ highest.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import signal
@@ -40,10 +42,10 @@ def fuse(scores: ArrayLike, starts: ArrayLike, n: int, skip: int = 0) -> NDArray
 
     Parameters
     ----------
-    scores : array_like, (windows, size)
-        Scores of the positions of each scanning window.
+    scores : array_like, (…, windows, size)
+        Scores of the positions of each scanning window, of one network or of several.
     starts : array_like, (windows,)
-        Their first positions; what reaches beyond ``n`` is padding.
+        Their first positions, no two alike; what reaches beyond ``n`` is padding.
     n : int
         Positions of the video.
     skip : int
@@ -52,38 +54,39 @@ def fuse(scores: ArrayLike, starts: ArrayLike, n: int, skip: int = 0) -> NDArray
 
     Returns
     -------
-    array, (n,), float64
+    array, (…, n), float64
 
     Raises
     ------
     DataError
         Scores that are not finite, or a position in no window.
     """
-    table = np.asarray(scores, np.float64)
+    table = np.asarray(scores)
     if not np.isfinite(table).all():
-        raise DataError("a score is NaN or infinite", where=f"window {_bad_row(table)}")
-    at = np.asarray(starts)[:, None] + np.arange(table.shape[1])
-    inside = at < n
-    late = inside & (np.arange(table.shape[1]) >= skip)
-    count, total = _sums(at, table, late, n)
+        bad = np.argwhere(~np.isfinite(table))[0][-2]
+        raise DataError("a score is NaN or infinite", where=f"window {bad}")
+    first = np.asarray(starts, np.int64)
+    count, total = _sums(first, table, n, skip)
     alone = count == 0
     if alone.any():
-        count_all, total_all = _sums(at, table, inside, n)
-        count[alone], total[alone] = count_all[alone], total_all[alone]
+        count_all, total_all = _sums(first, table, n, 0)
+        count[alone], total[..., alone] = count_all[alone], total_all[..., alone]
     if (count == 0).any():
         raise DataError(f"position {np.argmin(count)} of {n} lies in no scanning window")
-    return total / count
-
-
-def _bad_row(table: NDArray[np.float64]) -> int:
-    return int(np.argwhere(~np.isfinite(table))[0][0])
+    return np.asarray(total / count)
 
 
 def _sums(
-    at: Indices, table: NDArray[np.float64], used: NDArray[np.bool_], n: int
+    starts: Indices, table: NDArray[Any], n: int, skip: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    counts = np.bincount(at[used], minlength=n).astype(np.float64)
-    return counts, np.bincount(at[used], table[used], minlength=n).astype(np.float64)
+    """How many windows hold each position from their ``skip``-th on, and the sum of its scores."""
+    counts, total = np.zeros(n), np.zeros((*table.shape[:-2], n))
+    for place in range(skip, table.shape[-1]):
+        inside = starts + place < n
+        at = starts[inside] + place
+        counts[at] += 1
+        total[..., at] += table[..., inside, place]
+    return counts, total
 
 
 def half_threshold(scores: ArrayLike) -> float:

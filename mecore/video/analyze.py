@@ -1,4 +1,4 @@
-"""One video in, micro-expression intervals out: MEAN with its published weights.
+"""One video in, micro-expression intervals with emotions out: MEAN with its published weights.
 
 Frames are read once and kept no longer than a pair needs them, so memory does not grow with the
 length of the video. Stretches without a face are left out and named.
@@ -6,42 +6,42 @@ length of the video. Stretches without a face are left out and named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import chain, count, groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.data.frames import FrameSource
-from mecore.descriptors.flow.engines import flow_stream
+from mecore.descriptors.flow.engines import Engine, flow_stream
 from mecore.errors import FaceError
 from mecore.models.mean.inputs import CROP, crop_landmarks, flow_inputs
-from mecore.models.mean.options import MeanOptions
-from mecore.preprocessing.crop import crop_face, cut_face, to_grey
-from mecore.preprocessing.faces import Box, detect_faces, one_face
-from mecore.spotting.intervals import peak_intervals, vote_emotions
+from mecore.models.mean.options import MeanOptions, preset
+from mecore.preprocessing.crop import crop_face
+from mecore.preprocessing.faces import Box
+from mecore.spotting.emotions import spot_emotions
 from mecore.spotting.labels import flow_distance
-from mecore.spotting.peaks import find_peaks, threshold
+from mecore.spotting.peaks import threshold
 from mecore.spotting.smoothing import smooth
+from mecore.video.faces import FacePictures, Placed, Which, face_boxes, may_show
+from mecore.video.report import Report, open_video, watched, write_report
 
 if TYPE_CHECKING:
-    from mecore.models.mean.ensemble import Ensemble
-    from mecore.models.mean.network import Mean
+    from mecore.models.mean.stacked import MeanStack
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Which = Literal["only", "largest"]
 T = TypeVar("T")
-CHECK_SECONDS = 0.25
-# Width of a face in the picture in which it is looked for again; the detector's window is 80.
-FACE = 110
 BATCH = 64
+_TIMES = ("onset", "apex", "offset")
 
 
 @dataclass(frozen=True)
@@ -67,150 +67,148 @@ class Stretch:
     classes: Floats
 
 
-def face_boxes(
-    frames: Iterable[Image], fps: float, which: Which, name: object
-) -> Iterator[tuple[Image, Box | None]]:
-    """Yield every frame with the box of its face, which stays while the face stays inside it.
+def analyze_video(
+    video: Path,
+    weights: str,
+    out: Path,
+    *,
+    face: Which = "only",
+    fps: float | None = None,
+    p: float = 0.55,
+    engine: Engine = "dual",
+) -> Report:
+    """Find micro-expressions in a video and report them.
 
-    The face is looked for four times a second; where it comes, goes or moves on, in every frame in
-    between.
+    Parameters
+    ----------
+    video : Path
+        Video file, or folder of numbered images; read once.
+    weights : str
+        Set of published networks, see `mecore.models.mean.weights.SETS`.
+    out : Path
+        Folder for ``intervals.csv``, ``frames.csv`` and ``scores.png``.
+    face : {"only", "largest"}
+        What to do with several faces.
+    fps : float, optional
+        See `mecore.video.report.open_video`.
+    p : float
+        Threshold between mean and maximum of the scores.
+    engine : {"dual", "opencv", "fast", "graph", "dis"}
+        Optical flow. The networks were trained on that of OpenCV and know its errors, which
+        ``dual`` repeats; on another flow they give other scores.
+
+    Raises
+    ------
+    DataError, FaceError, ExternalFileError, OptionError
+        No such video, no face in it, weights not there, no such option.
     """
-    block: list[Image] = []
-    step = max(1, round(CHECK_SECONDS * fps))
-    box: Box | None = None
-    index = 0
-    for frame in frames:
-        block.append(frame)
-        if len(block) == step or index == 0:
-            for held in _place(block, box, which, f"{name}, frame {index}"):
-                yield held
-                box = held[1]
-            block = []
-        index += 1
-    yield from _place(block, box, which, f"{name}, frame {index}") if block else ()
+    from mecore.models.mean.stacked import MeanStack
+    from mecore.models.mean.weights import SETS, published_networks
+
+    options = preset("as_released", engine=engine, faces=face, p=p, clip=True,
+                     smoothing="normalised", without_peak="nothing")  # fmt: skip
+    source, shown = open_video(video, fps), may_show(video)
+    stack = MeanStack(published_networks(weights), options)
+    about = SETS[weights]
+    half = half_length(source.fps, about["k_prime"], about["fps"])
+    title = f"{video.name}, weights {weights}"
+    with TemporaryFile() as file:
+        pictures = FacePictures(file)
+        placed = face_boxes(watched(source), source.fps, face, video)
+        placed = pictures.keep(placed) if shown else placed
+        stretches = score_video(placed, source.fps, stack, options, os.cpu_count() or 1, video)
+        intervals, frames = spot(stretches, source.fps, half, about["classes"], options)
+        notes = [f"{len(frames)} frames at {source.fps:g} per second, {stack.size} networks of "
+                 f"{weights}", *_left_out(stretches)]  # fmt: skip
+        if not shown:
+            notes.append("No face is shown: the video lies in the folder of a licensed database")
+        return write_report(
+            out, title, intervals, frames, source.fps, notes, pictures if shown else None
+        )
 
 
-def _place(
-    block: list[Image], box: Box | None, which: Which, where: str
-) -> Iterator[tuple[Image, Box | None]]:
-    """Give boxes to a block of frames, looking into each of them only if the last one differs."""
-    if _follow(block[-1], box, which, where) == box:
-        yield from ((frame, box) for frame in block)
-        return
-    for frame in block:
-        box = _follow(frame, box, which, where)
-        yield frame, box
-
-
-def _follow(frame: Image, box: Box | None, which: Which, where: str) -> Box | None:
-    """The old box while the face is still in it, else the new one, or None."""
-    if box is not None and _still_there(frame, box):
-        return box
-    grey = to_grey(frame)  # a third of the time that colour takes
-    faces = detect_faces(grey, 0) or detect_faces(grey, 1)
-    if not faces:
-        return None
-    if box is not None and any(_overlap(face, box) > 0.5 for face in faces):
-        return box
-    return one_face(frame, which, 0 if len(faces) > 1 else 1, where)
-
-
-def _still_there(frame: Image, box: Box) -> bool:
-    """Whether a small grey picture of the box and what is around it shows a face in its middle.
-
-    It takes a tenth of the time of a search in the whole frame, and finds almost every face.
-    """
-    x, y = box.width // 2, box.height // 2
-    around = Box(box.left - x, box.top - y, box.right + x, box.bottom + y)
-    middle = Box(FACE // 2, FACE // 2, 3 * FACE // 2, 3 * FACE // 2)
-    found = detect_faces(to_grey(cut_face(frame, around, 2 * FACE)), 0)
-    return any(_overlap(face, middle) > 0.5 for face in found)
-
-
-def _overlap(a: Box, b: Box) -> float:
-    width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (a.width * a.height + b.width * b.height - shared)
+def _left_out(stretches: Sequence[Stretch]) -> Iterator[str]:
+    for what, left in (
+        ("No face in", [s for s in stretches if s.box is None]),
+        ("Too short a stretch to score,", [s for s in stretches if s.box and not len(s.scores)]),
+    ):
+        spans = ", ".join(f"{s.start}-{s.stop - 1}" for s in left)
+        if left:
+            yield f"{what} {sum(s.stop - s.start for s in left)} frames: {spans}"
 
 
 def score_video(
-    source: FrameSource,
-    frames: Iterable[Image],
-    networks: list[Mean],
+    placed: Iterable[Placed],
+    fps: float,
+    stack: MeanStack,
     options: MeanOptions,
     threads: int = 1,
+    where: object = None,
 ) -> list[Stretch]:
     """Score every frame of a video with the mean of some networks.
 
     Parameters
     ----------
-    source : FrameSource
-        For its name and frame rate.
-    frames : iterable of array, (H, W, 3), uint8
-        Its frames, from the first to the last; read once.
-    networks : list of Mean
-        Their outputs are averaged.
+    placed : iterable of (array, (H, W, 3), uint8; Box or None)
+        Its frames from the first to the last, see `mecore.video.faces.face_boxes`; read once.
+    fps : float
+        Frames per second.
+    stack : MeanStack
+        The networks.
     options : MeanOptions
         Only the group ``features`` matters.
     threads : int
         Pairs whose flow is computed at once; they do not change a score.
+    where : object, optional
+        Name of the video, for the message.
 
     Raises
     ------
     FaceError
-        No frame shows a face; or several faces are seen and ``options.faces`` is ``"only"``.
+        No frame shows a face.
     """
-    from mecore.models.mean.ensemble import Ensemble
-
-    placed = face_boxes(frames, source.fps, options.faces, source.path)
-    ensemble = Ensemble(networks)
+    pairs = partial(flow_stream, distance=flow_distance(fps, options.k_seconds),
+                    engine=options.engine, threads=threads)  # fmt: skip
     stretches: list[Stretch] = []
+    start = 0
     for box, group in groupby(placed, key=itemgetter(1)):
-        start = stretches[-1].stop if stretches else 0
-        images = (image for image, _ in group)
-        pairs = partial(
-            flow_stream, distance=flow_distance(source.fps, options.k_seconds),
-            engine=options.engine, threads=threads,
-        )  # fmt: skip
-        stretches.append(_score_stretch(images, box, start, pairs, ensemble, options))
+        number = count(start)
+        images = (image for (image, _), _ in zip(group, number, strict=False))
+        parts = [(np.empty(0, np.float32), np.empty((0, stack.n_classes), np.float32))]
+        if box is not None:
+            parts += [asked(stack, x) for x in one_ahead(_inputs(images, box, pairs, options))]
+        for _ in images:
+            pass  # without a face, a frame only counts
+        stop = next(number)
+        stretches.append(Stretch(start, stop, box, *map(np.concatenate, zip(*parts, strict=True))))
+        start = stop
     if all(s.box is None for s in stretches):
-        n = stretches[-1].stop if stretches else 0
         raise FaceError(
-            f"no face found in any of the {n} frames", where=source.path,
+            f"no face found in any of the {start} frames", where=where,
             todo="faces must be frontal, upright and at least about 40 pixels wide",
         )  # fmt: skip
     return stretches
 
 
-def _score_stretch(
+def _inputs(
     images: Iterator[Image],
-    box: Box | None,
-    start: int,
+    box: Box,
     pairs: Callable[[Iterable[Image]], Iterator[Floats]],
-    ensemble: Ensemble,
     options: MeanOptions,
-) -> Stretch:
-    parts = [(np.empty(0, np.float32), np.empty((0, ensemble.n_classes), np.float32))]
-    if box is None:
-        return Stretch(start, start + sum(1 for _ in images), None, *parts[0])
+) -> Iterator[Floats]:
+    """Network inputs of the frames of a stretch, some at a time."""
     first = next(images)
     points = crop_landmarks(first, box, options)
-    count = [0]
-    flows = pairs(_crops(chain([first], images), box, options, count))
-    batches = iter(lambda: list(islice(flows, BATCH)), [])
-    inputs = (flow_inputs(np.stack(batch), points, options) for batch in batches)
-    parts += [ensemble(features) for features in one_ahead(inputs)]
-    scores, classes = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return Stretch(start, start + count[0], box, scores, classes)
+    crops = (crop_face(x, box, CROP, options.jpeg_quality) for x in chain([first], images))
+    flows = pairs(crops)
+    while batch := list(islice(flows, BATCH)):
+        yield flow_inputs(np.stack(batch), points, options)
 
 
-def _crops(
-    images: Iterable[Image], box: Box, options: MeanOptions, count: list[int]
-) -> Iterator[Image]:
-    for image in images:
-        count[0] += 1
-        yield crop_face(image, box, CROP, options.jpeg_quality)
+def asked(stack: MeanStack, features: Floats) -> tuple[Floats, Floats]:
+    """Mean scores (n,) and class probabilities (n, C) of features (n, 42, 42, 3) over networks."""
+    scores, classes = stack(features)
+    return scores.mean(axis=0), classes.mean(axis=0)
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
@@ -223,12 +221,27 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """What was found in one video.
+def spot(
+    stretches: Sequence[Stretch], fps: float, half: int, classes: Sequence[str],
+    options: MeanOptions,
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Turn frame scores into intervals with emotions.
 
     Parameters
     ----------
+    stretches : sequence of Stretch
+        See `score_video`; each is searched on its own.
+    fps : float
+        Frames per second.
+    half : int
+        k', half the length of an expression in frames.
+    classes : sequence of str
+        Names in the order of the probabilities.
+    options : MeanOptions
+        Only the group ``spotting`` matters.
+
+    Returns
+    -------
     intervals : DataFrame
         One row per micro-expression: onset, apex, offset (frames from 0, inclusive), the same in
         seconds, emotion, score, threshold, p_<class> ….
@@ -236,63 +249,43 @@ class Analysis:
         One row per frame: frame, seconds, face (found or not), score, smoothed score, threshold of
         its stretch; missing values where the stretch has no score.
     """
-
-    intervals: pd.DataFrame
-    frames: pd.DataFrame
-
-
-def spot(
-    stretches: list[Stretch], fps: float, half: int, classes: list[str], options: MeanOptions
-) -> Analysis:
-    """Turn frame scores into intervals with emotions.
-
-    Parameters
-    ----------
-    stretches : list of Stretch
-        See `score_video`; each is searched on its own.
-    fps : float
-        Frames per second.
-    half : int
-        k', half the length of an expression in frames.
-    classes : list of str
-        Names in the order of the probabilities.
-    options : MeanOptions
-        Only the group ``spotting`` matters.
-    """
-    rows: list[dict[str, Any]] = []
-    tables = []
-    for stretch in stretches:
-        smoothed = smooth(stretch.scores, half, method=options.smoothing)
-        level = threshold(smoothed, options.p) if len(smoothed) else np.nan
-        tables.append(_frame_table(stretch, smoothed, level))
-        peaks = find_peaks(smoothed, half, p=options.p) if len(smoothed) else np.empty(0, int)
-        spans = peak_intervals(
-            peaks, half, rule=options.interval, clip_to=stretch.stop - stretch.start
-        )
-        elected, means = vote_emotions(stretch.classes, peaks, half, part=options.vote)
-        for peak, span, emotion, mean in zip(peaks, spans, elected, means, strict=True):
-            frames = dict(zip(("onset", "apex", "offset"), (span[0], peak, span[1]), strict=True))
-            row: dict[str, Any] = {
-                name: int(frame) + stretch.start for name, frame in frames.items()
-            }
-            row |= {f"{name}_s": round(frame / fps, 3) for name, frame in row.items()}
-            row |= {"emotion": classes[emotion], "score": float(smoothed[peak]), "threshold": level}
-            rows.append(row | {f"p_{c}": float(p) for c, p in zip(classes, mean, strict=True)})
-    columns = [*("onset", "apex", "offset", "onset_s", "apex_s", "offset_s", "emotion", "score",
-                 "threshold"), *(f"p_{c}" for c in classes)]  # fmt: skip
-    frames = pd.concat(tables, ignore_index=True)
-    frames.insert(1, "seconds", (frames.frame / fps).round(3))
-    return Analysis(pd.DataFrame(rows, columns=columns), frames)
+    tables = [_frame_table(stretch, fps, half, options) for stretch in stretches]
+    rows = [
+        _interval_table(stretch, fps, half, classes, options).assign(threshold=table.threshold[0])
+        for stretch, table in zip(stretches, tables, strict=True)
+    ]
+    columns = [*_TIMES, *(f"{name}_s" for name in _TIMES), "emotion", "score", "threshold",
+               *(f"p_{name}" for name in classes)]  # fmt: skip
+    return (
+        pd.concat(rows, ignore_index=True)[columns],
+        pd.concat(tables, ignore_index=True),
+    )
 
 
-def _frame_table(stretch: Stretch, smoothed: NDArray[np.float64], level: float) -> pd.DataFrame:
+def _frame_table(stretch: Stretch, fps: float, half: int, options: MeanOptions) -> pd.DataFrame:
     table = pd.DataFrame({"frame": range(stretch.start, stretch.stop)})
+    table["seconds"] = (table.frame / fps).round(3)
     table["face"] = stretch.box is not None
-    for name, values in (("score", stretch.scores), ("smoothed", smoothed)):
-        table[name] = np.nan
-        table.loc[: len(values) - 1, name] = values
-    table["threshold"] = level
+    smoothed = smooth(stretch.scores, half, method=options.smoothing, width=options.smoothing_width)
+    # Shorter than the table: the last frames of a stretch have no pair.
+    table["score"], table["smoothed"] = pd.Series(stretch.scores), pd.Series(smoothed)
+    table["threshold"] = threshold(smoothed, options.p)
     return table
+
+
+def _interval_table(
+    stretch: Stretch, fps: float, half: int, classes: Sequence[str], options: MeanOptions
+) -> pd.DataFrame:
+    n = stretch.stop - stretch.start
+    found = spot_emotions(stretch.scores, stretch.classes, half, options, n_frames=n)
+    (onset, offset), apex = found.intervals.T, found.peaks
+    table = stretch.start + pd.DataFrame({"onset": onset, "apex": apex, "offset": offset})
+    for name in _TIMES:
+        table[f"{name}_s"] = (table[name] / fps).round(3)
+    table["emotion"] = [classes[number] for number in found.classes]
+    table["score"] = found.scores
+    means = pd.DataFrame(found.probabilities, columns=[f"p_{name}" for name in classes])
+    return table.join(means)
 
 
 def half_length(fps: float, k_prime: int, set_fps: float) -> int:

@@ -4,14 +4,21 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecore.data.annotations import COLUMNS, read_samples
+from mecore.data.annotations import COLUMNS, read_annotations, refuse
 from mecore.data.manifest import parse_manifest
 from mecore.data.sheets import read_sheet
 from mecore.errors import DataError
 
 
+def reading_of(own):
+    manifest = parse_manifest(own.write())
+    reading = read_annotations(manifest, own.root)
+    refuse(reading.problems, manifest.id)
+    return reading
+
+
 def samples_of(own):
-    return read_samples(parse_manifest(own.write()), own.root)[0]
+    return reading_of(own).samples
 
 
 def test_frames_count_from_0_and_ids_stay_text(own):
@@ -66,7 +73,8 @@ def test_corrections_are_keyed_by_clip_and_say_whether_they_found_it(own):
         {"subject": "006", "video": "a", "set": {"apex": 5}, **why},
         {"subject": "099", "video": "z", "set": {"apex": 5}, **why},
     ]
-    samples, report = read_samples(parse_manifest(own.write()), own.root)
+    reading = reading_of(own)
+    samples, report = reading.samples, reading.corrections
     assert samples.apex[0] == 4
     assert report.applied.tolist() == [True, False]
 

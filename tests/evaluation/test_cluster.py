@@ -18,12 +18,13 @@ from mecore.data.places import cache_home
 from mecore.errors import MecoreError, OptionError
 from mecore.evaluation import executors
 from mecore.evaluation.executors import InProcess, cluster
-from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.folds import FoldResult, leave_one_subject_out
 from mecore.evaluation.runner import run_folds
-from mecore.evaluation.store import FoldResult, open_run
+from mecore.evaluation.store import open_run
+from mecore.evaluation.study import Execution
 from mecore.models.mean.options import preset
 from mecore.runtime import seed_of
-from mecore.studies.handcrafted.methods import HandcraftedOptions
+from mecore.studies.handcrafted.options import HandcraftedOptions
 from mecore.studies.handcrafted.study import run_handcrafted
 from mecore.studies.mean.study import run_mean
 from tests.evaluation.conftest import FEW
@@ -40,11 +41,12 @@ class Slow:
     notes: Path
     seconds: float
 
-    def __call__(self, plan):
+    def __call__(self, plans):
+        (plan,) = plans
         (self.notes / f"{plan.name}-{os.getpid()}").touch()
         time.sleep(self.seconds)
         rng = np.random.default_rng(seed_of(plan.seed, plan.name))
-        return FoldResult(pd.DataFrame({"subject": plan.test, "score": rng.random(1)}))
+        return [FoldResult(pd.DataFrame({"subject": plan.test, "score": rng.random(1)}))]
 
 
 class Large:
@@ -111,10 +113,14 @@ def dask(tmp_path):
 
 def run(folder, executor, seconds=0.05):
     (folder / "notes").mkdir(parents=True)
-    store = open_run(folder, "cluster", "own", {}, "data")
+    store, groups = run_in(folder), [[plan] for plan in PLANS]
     with executor:
-        run_folds(Slow(folder / "notes", seconds), PLANS, store, executor, progress=False)
+        run_folds(Slow(folder / "notes", seconds), groups, store, executor, progress=False)
     return store
+
+
+def run_in(folder):
+    return open_run(folder, "cluster", "own", {}, "data", "mecore.data.images")
 
 
 def rows_of(store):
@@ -131,12 +137,12 @@ def test_a_cluster_gives_the_bytes_of_this_process(dask, tmp_path):
 
 
 def mean(database, folder, workers):
-    run_mean(database, preset(**FEW), folder, workers=workers, progress=False)
+    run_mean(database, preset(**FEW), Execution(workers, False, folder))
 
 
 def handcrafted(database, folder, workers):
     options, methods = HandcraftedOptions(atoms=12, iterations=2), ("lbp_top", "sparse_mdmo")
-    run_handcrafted(database, methods, options, folder, workers=workers, progress=False)
+    run_handcrafted(database, methods, options, Execution(workers, False, folder))
 
 
 @pytest.mark.slow
@@ -189,7 +195,7 @@ def test_a_worker_with_several_threads_is_refused(dask):
 
 @pytest.mark.slow
 def test_a_worker_with_another_version_of_the_package_is_refused(dask, monkeypatch):
-    monkeypatch.setattr(executors, "source_digest", "{} as it was yesterday".format)
+    monkeypatch.setattr(executors, "package_digest", lambda: "as it was yesterday")
     with (
         cluster(dask.address, 60) as executor,
         pytest.raises(MecoreError, match="another version of mecore"),
@@ -226,8 +232,8 @@ def test_a_scheduler_that_dies_is_named_and_what_is_finished_is_kept(dask, tmp_p
     with pytest.raises(MecoreError, match=r"folds failed(.|\n)*finished folds are stored"):
         run(folder, executor, seconds=1.0)
     assert killer.wait() == 0
-    store = open_run(folder, "cluster", "own", {}, "data")
-    assert sum(store.has_fold(p.name) for p in PLANS) >= 2
+    store = run_in(folder)
+    assert sum(store.has_fold(p.key) for p in PLANS) >= 2
 
 
 def test_a_scheduler_that_is_not_there_is_named_with_how_to_start_one():

@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mecore.errors import DataError
 from mecore.evaluation.executors import InProcess
-from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.folds import FoldResult, grouped, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
 from mecore.evaluation.store import open_run
 
@@ -22,21 +23,24 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from mecore.errors import MecoreError
 from mecore.evaluation.executors import InProcess
-from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.folds import FoldResult, grouped, leave_one_subject_out
 from mecore.evaluation.runner import run_folds
-from mecore.evaluation.store import FoldResult, open_run
+from mecore.evaluation.store import open_run
 from mecore.runtime import seed_of
 
-def task(plan):
-    time.sleep(0.03)
+def fold(plan):
     rng = np.random.default_rng(seed_of(plan.seed, plan.name))
     rows = pd.DataFrame({"subject": plan.test[0], "score": rng.random(50)})
     return FoldResult(rows, {"steps": rows}, {"training": 1.0})
 
+def task(plans):
+    time.sleep(0.03 * len(plans))
+    return [fold(plan) for plan in plans]
+
 def go(folder, folds):
     plans = leave_one_subject_out([f"{i:03}" for i in range(folds)])
-    store = open_run(Path(folder), "crash", "own", {}, "data")
-    run_folds(task, plans, store, InProcess(), progress=False)
+    store = open_run(Path(folder), "crash", "own", {}, "data", "mecore.data.images")
+    run_folds(task, grouped(plans, lambda p: p.seed, 2), store, InProcess(), progress=False)
 
 if __name__ == "__main__":
     print("ready", flush=True)
@@ -125,28 +129,32 @@ def test_a_full_disk_ends_with_a_message_and_keeps_what_is_finished(script, undi
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="no folder is read-only for everybody")
 def test_a_folder_that_cannot_be_written_is_named():
-    with pytest.raises(DataError, match=r"/sys/.*cannot be written: (.|\n)*give leave"):
-        open_run(Path("/sys/results"), "crash", "own", {}, "data")
+    with pytest.raises(DataError, match=r"/sys/.*cannot be written: (.|\n)*write permission"):
+        run_in(Path("/sys/results"))
+
+
+def run_in(folder):
+    return open_run(folder, "crash", "own", {}, "data", "mecore.data.images")
 
 
 def damaged(script, tmp_path, name):
     folder = tmp_path / "damaged"
     finish(start(script, folder))
-    store = open_run(folder, "crash", "own", {}, "data")
+    store = run_in(folder)
     path = store.folder / "folds" / name
     path.write_bytes(path.read_bytes()[:-20])
     return store
 
 
-@pytest.mark.parametrize("name", ["004.parquet", "004.steps.parquet"])
+@pytest.mark.parametrize("name", ["004.s0.parquet", "004.s0.steps.parquet"])
 def test_a_truncated_table_is_named_and_its_fold_alone_computed_anew(
     script, undisturbed, tmp_path, name
 ):
     store = damaged(script, tmp_path, name)
     plans = leave_one_subject_out([f"{i:03}" for i in range(12)])
-    with pytest.raises(DataError, match=rf"{name}: cannot be read(.|\n)*delete .*004\.parquet"):
-        collect(store, plans, "rows" if name == "004.parquet" else "steps")
-    (store.folder / "folds" / "004.parquet").unlink()
+    with pytest.raises(DataError, match=rf"{name}: cannot be read(.|\n)*delete .*004\.s0\.parquet"):
+        collect(store, plans, "rows" if name == "004.s0.parquet" else "steps")
+    (store.folder / "folds" / "004.s0.parquet").unlink()
     kept = {p: p.stat().st_mtime_ns for p in (store.folder / "folds").glob("00[0-3]*.parquet")}
     assert finish(start(script, tmp_path / "damaged"))[0] == 0
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
@@ -154,30 +162,26 @@ def test_a_truncated_table_is_named_and_its_fold_alone_computed_anew(
 
 
 def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(tmp_path):
-    store = open_run(tmp_path, "crash", "own", {}, "data")
+    store = run_in(tmp_path)
     old, young = store.folder / ".aside-old", store.folder / ".aside-young"
     for path in (old, young):
         path.touch()
     os.utime(old, (0, 0))
-    open_run(tmp_path, "crash", "own", {}, "data")
+    run_in(tmp_path)
     assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_group_of_folds_is_the_same_whatever_is_stored_already(tmp_path):
-    plans, groups = leave_one_subject_out(list("abcdef")), []
-    store = open_run(tmp_path, "crash", "own", {}, "data")
+    plans, groups, store = leave_one_subject_out(list("abcdef")), [], run_in(tmp_path)
 
     def task(group):
         groups.append([p.name for p in group])
-        import pandas as pd
-
-        from mecore.evaluation.store import FoldResult
-
         return [FoldResult(pd.DataFrame({"subject": p.test})) for p in group]
 
-    run_folds(task, plans, store, InProcess(), together=4)
+    together = grouped(plans, lambda plan: plan.seed, 4)
+    run_folds(task, together, store, InProcess())
     assert groups == [["a", "b", "c", "d"], ["e", "f"]]
-    (store.folder / "folds" / "b.parquet").unlink()
-    rows = run_folds(task, plans, store, InProcess(), together=4)
+    (store.folder / "folds" / "b.s0.parquet").unlink()
+    run_folds(task, together, store, InProcess())
     assert groups[2:] == [["a", "b", "c", "d"]]
-    assert rows.fold.tolist() == list("abcdef")
+    assert collect(store, plans).fold.tolist() == list("abcdef")

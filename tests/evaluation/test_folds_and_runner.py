@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mecore.errors import DataError, MecoreError, OptionError
 from mecore.evaluation.executors import InProcess, processes
-from mecore.evaluation.folds import FoldPlan, leave_one_subject_out
+from mecore.evaluation.folds import FoldPlan, FoldResult, grouped, leave_one_subject_out
 from mecore.evaluation.runner import collect, run_folds
-from mecore.evaluation.store import FoldResult, open_run
+from mecore.evaluation.store import open_run
 from mecore.runtime import seed_of
 
 
@@ -49,12 +49,15 @@ def test_folds_have_seeds_of_their_own():
 
 @dataclass(frozen=True)
 class Draw:
-    """A task that notes that it ran, and gives rows that depend on the seed alone."""
+    """A task that notes what it ran, and gives rows that depend on the seed alone."""
 
     folder: Path
     broken: str = ""
 
-    def __call__(self, plan):
+    def __call__(self, plans):
+        return [self.draw(plan) for plan in plans]
+
+    def draw(self, plan):
         (self.folder / f"ran-{plan.name}").touch(exist_ok=False)
         if plan.name == self.broken:
             raise ValueError("no such luck")
@@ -71,7 +74,7 @@ def folders(tmp_path):
 
 
 def store_in(folder, **parameters):
-    return open_run(folder / "results", "test", "own", parameters, "data")
+    return open_run(folder / "results", "test", "own", parameters, "data", "mecore.data.images")
 
 
 def files_of(store):
@@ -79,57 +82,90 @@ def files_of(store):
 
 
 PLANS = leave_one_subject_out(["01", "02", "03", "04"])
+ONE_BY_ONE = [[plan] for plan in PLANS]
 
 
-def test_rows_come_in_the_order_of_the_plans(folders):
-    rows = run_folds(Draw(folders[0]), PLANS, store_in(folders[0]), InProcess())
+def test_rows_come_in_the_order_of_the_plans_with_fold_labels_and_seed(folders):
+    store = store_in(folders[0])
+    run_folds(Draw(folders[0]), reversed(ONE_BY_ONE), store, InProcess())
+    rows = collect(store, PLANS)
+    assert rows.columns.tolist() == ["fold", "labels", "seed", "subject", "score", "onset"]
     assert rows.fold.tolist() == ["01", "02", "03", "04"]
     assert rows.labels.unique().tolist() == ["true"]
+    assert rows.seed.unique().tolist() == [0]
+
+
+def test_folds_of_several_seeds_are_kept_apart(folders):
+    store = store_in(folders[0])
+    for seed in range(2):
+        run = Draw(folders[seed])
+        plans = leave_one_subject_out(["01", "02"], seed)
+        run_folds(run, [plans], store, InProcess())
+    plans = [p for seed in range(2) for p in leave_one_subject_out(["01", "02"], seed)]
+    rows = collect(store, plans)
+    assert rows.seed.tolist() == [0, 0, 1, 1]
+    assert rows.score.nunique() == 4
 
 
 def test_a_stored_fold_is_not_computed_again(folders):
     store = store_in(folders[0])
-    first = run_folds(Draw(folders[0]), PLANS, store, InProcess())
+    run_folds(Draw(folders[0]), ONE_BY_ONE, store, InProcess())
+    first = collect(store, PLANS)
     # Draw refuses to run a fold twice.
-    again = run_folds(Draw(folders[0]), PLANS, store, InProcess())
-    pd.testing.assert_frame_equal(first, again)
+    run_folds(Draw(folders[0]), ONE_BY_ONE, store, InProcess())
+    pd.testing.assert_frame_equal(first, collect(store, PLANS))
 
 
 def test_an_interrupted_run_ends_byte_identical_to_an_uninterrupted_one(folders):
     whole, broken = store_in(folders[0]), store_in(folders[1])
-    run_folds(Draw(folders[0]), PLANS, whole, InProcess())
+    run_folds(Draw(folders[0]), ONE_BY_ONE, whole, InProcess())
     with pytest.raises(MecoreError, match=r"1 of 4 folds failed \(02\).*no such luck"):
-        run_folds(Draw(folders[1], broken="02"), PLANS, broken, InProcess())
-    assert [p.name for p in PLANS if broken.has_fold(p.name)] == ["01", "03", "04"]
+        run_folds(Draw(folders[1], broken="02"), ONE_BY_ONE, broken, InProcess())
+    assert [p.name for p in PLANS if broken.has_fold(p.key)] == ["01", "03", "04"]
     (folders[1] / "ran-02").unlink()
-    run_folds(Draw(folders[1]), PLANS, broken, InProcess())
+    run_folds(Draw(folders[1]), ONE_BY_ONE, broken, InProcess())
     assert files_of(whole) == files_of(broken)
+
+
+def test_all_folds_of_a_group_that_fails_are_named(folders):
+    with pytest.raises(MecoreError, match=r"2 of 4 folds failed \(01, 02\)"):
+        run_folds(Draw(folders[0], broken="02"), [PLANS[:2], PLANS[2:]], store_in(folders[0]),
+                  InProcess())  # fmt: skip
+
+
+def test_groups_hold_neighbours_that_agree():
+    plans = [*PLANS, *leave_one_subject_out(["01", "02"], seed=1)]
+    groups = grouped(plans, lambda plan: plan.seed, 3)
+    assert [[(p.name, p.seed) for p in g] for g in groups] == [
+        [("01", 0), ("02", 0), ("03", 0)], [("04", 0)], [("01", 1), ("02", 1)]
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(folders):
     one, two = store_in(folders[0]), store_in(folders[1])
-    run_folds(Draw(folders[0]), PLANS, one, InProcess())
+    run_folds(Draw(folders[0]), ONE_BY_ONE, one, InProcess())
     with processes(2) as executor:
-        run_folds(Draw(folders[1]), list(reversed(PLANS)), two, executor)
-    assert {p: b for p, b in files_of(one).items() if p.parent.name == "folds"} == {
-        p: b for p, b in files_of(two).items() if p.parent.name == "folds"
-    }
+        run_folds(Draw(folders[1]), list(reversed(ONE_BY_ONE)), two, executor)
+    assert files_of(one) == files_of(two)
 
 
 def test_a_damaged_fold_is_named_with_what_to_delete(folders):
     store = store_in(folders[0])
-    run_folds(Draw(folders[0]), PLANS, store, InProcess())
-    path = store.folder / "folds" / "02.parquet"
+    run_folds(Draw(folders[0]), ONE_BY_ONE, store, InProcess())
+    path = store.folder / "folds" / "02.s0.parquet"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match=r"02\.parquet: cannot be read(.|\n)*delete .*02\.parquet"):
+    with pytest.raises(DataError, match=r"02\.s0\.parquet: cannot be read(.|\n)*delete .*02\.s0"):
         collect(store, PLANS)
 
 
-def test_the_run_id_depends_on_parameters_and_data_only(folders):
+def test_the_run_id_depends_on_parameters_data_and_code_only(folders):
     store = store_in(folders[0], p=0.55)
     assert store.id == store_in(folders[1], p=0.55).id
     assert store.id != store_in(folders[1], p=0.6).id
+    common = ("test", "own", {"p": 0.55})
+    assert store.id != open_run(folders[0], *common, "other data", "mecore.data.images").id
+    assert store.id != open_run(folders[0], *common, "data", "mecore.data.frames").id
     run = json.loads((store.folder / "run.json").read_text())
     assert run["parameters"] == {"p": 0.55}
     assert "seconds" not in json.dumps(run)

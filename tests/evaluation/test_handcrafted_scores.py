@@ -3,25 +3,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mecore.metrics.recognition import confusion_matrix, macro_f1
-from mecore.studies.handcrafted.selection import GridPredictions, macro_f1_of_each, unpack
+from mecore.metrics.recognition import confusion_matrix, macro_f1, measures
+from mecore.studies.handcrafted.selection import GridPredictions, count_settings, unpack
 
 
 @given(st.integers(0, 1000), st.integers(1, 30), st.integers(2, 6))
 def test_scores_of_a_grid_are_those_of_each_setting(seed, n, classes):
     rng = np.random.default_rng(seed)
     truth, predicted = rng.integers(classes, size=n), rng.integers(classes, size=(n, 7))
-    found = macro_f1_of_each(truth, predicted.astype(np.uint8), classes)
-    for column, score in zip(predicted.T, found, strict=True):
-        assert score == pytest.approx(macro_f1(confusion_matrix(truth, column, range(classes))))
+    counts = count_settings(truth, predicted.astype(np.uint8), classes)
+    for column, own, score in zip(predicted.T, counts, measures(counts)["uf1"], strict=True):
+        expected = confusion_matrix(truth, column, range(classes))
+        np.testing.assert_array_equal(own, expected)
+        assert score == pytest.approx(macro_f1(expected))
 
 
 def grid(inner_good):
     """Four clips of two subjects; setting 0 is right on them, setting 1 always wrong."""
-    truth = np.array([0, 1, 0, 1])
+    groups, truth = np.array(["a", "a", "b", "b"]), np.array([0, 1, 0, 1])
     outer = np.stack([truth, 1 - truth], axis=1).astype(np.uint8)
-    inner = {"a": outer.copy(), "b": outer[:, ::-1].copy() if not inner_good else outer.copy()}
-    return GridPredictions(np.array(["a", "a", "b", "b"]), outer, inner, truth, truth, 2)
+    others = {"a": outer[2:], "b": outer[:2] if inner_good else outer[:2, ::-1]}
+    inner = {s: count_settings(truth[groups != s], said, 2) for s, said in others.items()}
+    return GridPredictions(groups, truth, outer, inner)
 
 
 def test_the_honest_setting_of_a_subject_is_chosen_by_the_others_alone():
@@ -30,7 +33,7 @@ def test_the_honest_setting_of_a_subject_is_chosen_by_the_others_alone():
     np.testing.assert_array_equal(spoilt.honest(), [0, 1, 1, 0])
     # What the subject itself would have preferred plays no part.
     own = grid(inner_good=True)
-    own.inner["a"][:2] = own.inner["a"][:2, ::-1]
+    own.outer[:2] = own.outer[:2, ::-1]
     assert own.honest_settings()["a"] == 0
 
 
@@ -44,10 +47,8 @@ def test_the_oracle_is_the_best_setting_on_the_left_out_subjects():
 def test_settings_that_agree_everywhere_are_one():
     found = grid(inner_good=True)
     assert found.distinct() == 2
-    twice = GridPredictions(
-        found.groups, np.repeat(found.outer, 5, axis=1), {}, found.trained, found.truth, 2
-    )
-    assert twice.distinct() == 2
+    outer = np.repeat(found.outer, 5, axis=1)
+    assert GridPredictions(found.groups, found.truth, outer, {}).distinct() == 2
 
 
 def test_bytes_come_back_as_they_were_stored():

@@ -1,27 +1,33 @@
 import os
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mecore.data.files import source_digest
 from mecore.errors import DataError
+from mecore.evaluation.cache import prepare
 from mecore.evaluation.executors import InProcess, processes
 from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.videos import Expression
+from mecore.evaluation.study import Execution
+from mecore.evaluation.videos import Expression, list_videos
 from mecore.models.mean.options import preset
-from mecore.models.mean.training import predict
-from mecore.studies.mean.features import list_videos, prepare_features, video_features
+from mecore.models.mean.stacked import MeanStack, weights_of
+from mecore.studies.mean import rows as mean_rows
+from mecore.studies.mean.features import video_features
 from mecore.studies.mean.fold import MeanTask
 from mecore.studies.mean.rows import frame_table, interval_rows
-from mecore.studies.mean.scores import score_rows
-from mecore.studies.mean.study import chapter_options, run_mean
+from mecore.studies.mean.study import run_mean
 from tests.conftest import write_frames
 from tests.evaluation.conftest import FEW
 
 CLASSES = ("negative", "positive", "surprise")
+
+
+def run(database, results, workers=1):
+    how = Execution(workers, progress=False, results=results)
+    return run_mean(database, preset(**FEW), how, seeds=(0, 1), without_transfer=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +35,15 @@ def study(tiny, tmp_path_factory):
     home = tmp_path_factory.mktemp("study")
     saved = os.environ.get("MECORE_CACHE")
     os.environ["MECORE_CACHE"] = str(home / "cache")
-    yield run_mean(tiny, preset(**FEW), home / "results", workers=1, without_transfer=True)
+    yield run(tiny, home / "results")
     os.environ.pop("MECORE_CACHE") if saved is None else os.environ.update(MECORE_CACHE=saved)
 
 
 def test_every_frame_of_every_video_is_scored_once_by_a_network_that_never_saw_its_subject(study):
-    frames = study.frames
+    frames = study.frames()
     assert (frames.fold == frames.subject).all()
     for item in study.task.items:
-        part = study.video(item)
+        part = study.video(item, frames)
         assert part.frame.tolist() == list(range(item.n_frames - 10))
     assert np.isfinite(frames.spot).all()
     np.testing.assert_allclose(frames[["p0", "p1", "p2"]].sum(axis=1), 1, atol=1e-5)
@@ -46,30 +52,46 @@ def test_every_frame_of_every_video_is_scored_once_by_a_network_that_never_saw_i
 def test_the_stored_network_repeats_the_stored_scores(study):
     item = study.task.items[0]
     features = video_features(item, study.task.options)
-    score, classes = predict(study.network(item.subject), features.spot)
-    np.testing.assert_allclose(score, study.video(item).spot, atol=1e-5)
-    np.testing.assert_allclose(classes[:, 1], study.video(item).p1, atol=1e-5)
+    network = MeanStack([weights_of(study.network(item.subject))], study.task.options)
+    (score,), (classes,) = network(features.spot)
+    stored = study.video(item, study.frames())
+    np.testing.assert_allclose(score, stored.spot, atol=1e-5)
+    np.testing.assert_allclose(classes[:, 1], stored.p1, atol=1e-5)
 
 
-def test_the_columns_are_honest_oracle_and_chance(study):
-    columns = study.columns()
-    assert list(columns) == ["honest", "oracle", "chance", "oracle on chance"]
-    for scores in columns.values():
-        assert scores["tp"] + scores["fn"] == 6
-        assert 0 <= scores["strs"] <= 1
-        assert 0 <= scores["asr"] <= 1
+def test_the_columns_are_honest_oracle_and_chance_with_intervals_over_subjects(study):
+    scores = study.scores.set_index(["column", "measure"])
+    columns = ["honest", "oracle", "chance", "oracle on chance"]
+    assert list(study.scores.column.unique()) == columns
+    for column in columns:
+        own = scores.loc[column]
+        assert own.score.tp + own.score.fn == 6
+        assert 0 <= own.low.strs <= own.high.strs <= 1
+        assert own.least.strs <= own.score.strs <= own.most.strs
+        assert (own.runs == 2).all()
     assert (study.store.folder / "metrics.json").is_file()
 
 
 def test_the_oracle_is_never_worse_than_the_settings_it_may_choose(study):
-    everyone = study._everyone(study.frames)
-    own = study.score(study._derive(everyone, study.task.options))
-    assert study.columns()["oracle"]["strs"] >= own["strs"]
+    for seed in study.seeds():
+        everyone = study._everyone(study.frames(seed=seed))
+        own = study.counts(study.found(everyone))
+        best = study.counts(study.rows("oracle", seed))
+        score, highest = (
+            study.measures({k: v.sum(axis=0) for k, v in c.items()})["strs"] for c in (own, best)
+        )
+        assert highest >= score
+
+
+def test_seeds_are_other_networks_of_the_same_folds(study):
+    first, second = (study.frames(seed=seed) for seed in (0, 1))
+    assert (first.fold.to_numpy() == second.fold.to_numpy()).all()
+    assert not np.allclose(first.spot, second.spot)
 
 
 def test_stored_rows_are_those_that_are_derived_again(study):
-    stored = study.table("rows")
-    derived = study.rows()
+    stored, task = study.intervals(), study.task
+    derived = interval_rows(study.frames(), task.items, task.classes, task.options, task.short)
     pd.testing.assert_frame_equal(
         stored[derived.columns].reset_index(drop=True), derived, check_dtype=False
     )
@@ -77,7 +99,7 @@ def test_stored_rows_are_those_that_are_derived_again(study):
 
 def test_a_finished_run_is_read_not_computed(study, tiny, monkeypatch):
     monkeypatch.setattr(MeanTask, "__call__", None)
-    again = run_mean(tiny, preset(**FEW), study.store.folder.parents[2], without_transfer=True)
+    again = run(tiny, study.store.folder.parents[2])
     assert again.store.id == study.store.id
 
 
@@ -90,22 +112,23 @@ def test_learning_curves_hold_both_stages_with_and_without_transfer(study):
 def test_other_options_are_another_run_but_workers_are_not(study, tiny):
     folder = study.store.folder.parents[2]
     files = {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
-    run_mean(tiny, preset(**FEW), folder, workers=2, without_transfer=True)
+    run(tiny, folder, workers=2)
     assert files == {p: p.read_bytes() for p in study.store.folder.rglob("*.parquet")}
     assert "options" in (study.store.folder / "run.json").read_text()
 
 
 @pytest.mark.slow
 def test_two_workers_give_the_bytes_of_one(study, tiny, tmp_path):
-    other = run_mean(tiny, preset(**FEW), tmp_path, workers=2, without_transfer=True)
+    other = run(tiny, tmp_path, workers=2)
+    assert study.scores.equals(other.scores)
     for path in sorted(study.store.folder.rglob("*.parquet")):
         relative = path.relative_to(study.store.folder)
         assert path.read_bytes() == (other.store.folder / relative).read_bytes(), relative
 
 
 def test_quick_runs_train_for_few_epochs():
-    assert chapter_options("default", {}, "small").spot_epochs < preset().spot_epochs
-    assert chapter_options("default", {"spot_epochs": 7}, "small").spot_epochs == 7
+    assert preset(scale="small").spot_epochs < preset().spot_epochs
+    assert preset(scale="small", spot_epochs=7).spot_epochs == 7
 
 
 # -- the task --------------------------------------------------------------------------------------
@@ -126,22 +149,33 @@ def test_k_prime_is_computed_from_the_training_subjects_only(items):
     assert everyone > task_of(items, k_prime_from="all").half_length(PLAN)
 
 
-def test_permuted_targets_are_as_many_elsewhere(items):
+def test_permuted_targets_are_as_many_in_other_positions(items):
     task = task_of(items)
-    train = [(item, video_features(item, task.options)) for item in items[:2]]
-    chosen = {}
-    for permuted in (False, True):
-        chosen[permuted] = task.balanced(train, 15, np.random.default_rng(0), permuted)
-    assert chosen[False][1].sum() == chosen[True][1].sum()
-    assert not np.array_equal(chosen[False][0], chosen[True][0])
+    videos = [video_features(item, task.options) for item in items]
+    true, permuted = (
+        task.frames([replace(PLAN, labels=labels)], [15], videos) for labels in ("true", "permuted")
+    )
+    assert true.targets[true.seen].sum() == permuted.targets[permuted.seen].sum()
+    assert true.targets.shape != permuted.targets.shape or (true.targets != permuted.targets).any()
+
+
+def test_no_fold_trains_on_a_frame_or_a_sample_of_its_left_out_subject(items):
+    task = task_of(items)
+    videos = [video_features(item, task.options) for item in items]
+    everyone = FoldPlan("02", ("01", "03"), ("02",))
+    alone, both = (task.frames(p, [15] * len(p), videos) for p in ([PLAN], [PLAN, everyone]))
+    assert both.seen[0].sum() == alone.seen[0].sum() == alone.seen.size
+    samples = task.samples([PLAN], videos)
+    known = [i.subject for i in items for e in i.expressions if e.label]
+    assert (samples.seen[0] == [s != "01" for s in known]).all()
 
 
 def test_others_are_spotted_but_not_recognised(items):
-    other = replace(items[0], expressions=(replace(items[0].expressions[0], label=None),))
-    task = task_of([other])
-    features = video_features(other, task.options)
-    assert task.targets(other, features, 10).any()
-    assert len(task.samples([(other, features)])[1]) == 0
+    expression = replace(items[0].expressions[0], label=None)
+    task = task_of([replace(items[0], expressions=(expression,)), *items[1:]])
+    videos = [video_features(item, task.options) for item in task.items]
+    assert task.targets(task.items[0], videos[0].k, 10).any()
+    assert task.samples([PLAN], videos).targets.shape[1] == len(items) - 1
 
 
 def test_training_subjects_without_an_expression_are_refused(items):
@@ -158,7 +192,7 @@ def test_one_sample_and_a_class_that_no_training_subject_shows_make_a_fold(items
         for item, label in [(alone, "surprise"), *((item, "negative") for item in others)]
     ]
     with processes() as executor:
-        result = executor.submit(task_of(relabelled), PLAN).result()
+        result = executor.submit(task_of(relabelled), [PLAN]).result()[0]
     assert set(result.rows.subject) == {"01"}
     assert (result.rows.source == "annotated").sum() == 1
     np.testing.assert_allclose(
@@ -210,9 +244,10 @@ def test_an_unknown_apex_is_looked_for_inside_the_expression(items, rule):
 
 def test_videos_without_a_usable_face_are_all_named_and_the_others_kept(own, items):
     database = own.open()
-    bad = list_videos(database, preset())
+    bad = list_videos(database)
     with pytest.raises(DataError, match=r"2 of 3 videos cannot be used:") as error:
-        prepare_features([*bad, items[0]], preset(k_seconds=0.05), InProcess())
+        compute = partial(video_features, options=preset(k_seconds=0.05))
+        prepare(compute, [*bad, items[0]], InProcess())
     text = str(error.value)
     assert "subject 006, video a" in text
     assert "no frontal face found" in text
@@ -221,7 +256,7 @@ def test_videos_without_a_usable_face_are_all_named_and_the_others_kept(own, ite
 
 def test_a_video_not_longer_than_k_frames_is_refused(own):
     write_frames(own.root / "frames" / "008" / "c", n=1)
-    item = next(i for i in list_videos(own.open(), preset()) if i.subject == "008")
+    item = next(i for i in list_videos(own.open()) if i.subject == "008")
     with pytest.raises(DataError, match="1 frames, but pairs lie 10 frames apart"):
         video_features(item, preset())
 
@@ -229,18 +264,28 @@ def test_a_video_not_longer_than_k_frames_is_refused(own):
 def test_videos_without_a_listed_emotion_take_part_only_if_asked(own):
     own.rows[0] = "006,a,2,5,9,others"
     database = own.open()
-    assert len(list_videos(database, preset())) == 2
-    assert [i.subject for i in list_videos(database, preset(videos="with_micro"))] == ["007"]
+    assert len(list_videos(database)) == 2
+    assert [i.subject for i in list_videos(database, without_class=False)] == ["007"]
 
 
 # -- rows ------------------------------------------------------------------------------------------
 def made_up(items, peak):
     """A video whose scores rise to a peak, and say «surprise» before it."""
-    item = replace(items[0], n_frames=100, expressions=(Expression("1", 30, 40, 50, "surprise"),))
+    footage = replace(items[0].footage, n_frames=100)
+    expression = Expression("1", 30, 40, 50, "surprise")
+    item = replace(items[0], footage=footage, expressions=(expression,))
     score = np.exp(-((np.arange(90) - peak) ** 2) / 50)
     classes = np.tile([0.8, 0.1, 0.1], (90, 1))
     classes[:peak] = [0.1, 0.1, 0.8]
     return item, frame_table(item, score, classes).assign(k_prime=10)
+
+
+def scores_of(item, frames):
+    """Scores of one video, as a page shows them."""
+    options = preset()
+    found = mean_rows.find_emotions(mean_rows.video_scores(frames), [item], options, short=True)
+    counts = mean_rows.count_by_subject(found, [item], CLASSES, options)
+    return mean_rows.measure({k: v.sum(axis=0) for k, v in counts.items()})
 
 
 def test_a_score_that_peaks_at_the_apex_is_a_true_positive_with_the_right_emotion(items):
@@ -248,16 +293,14 @@ def test_a_score_that_peaks_at_the_apex_is_a_true_positive_with_the_right_emotio
     rows = interval_rows(frames, [item], CLASSES, preset(), short=True)
     spotted = rows[rows.source == "spotted"].iloc[0]
     assert (spotted.onset, spotted.apex, spotted.offset) == (30, 40, 50)
-    scores = score_rows(rows, CLASSES, preset(), short=True)
+    scores = scores_of(item, frames)
     assert (scores["tp"], scores["fp"], scores["fn"]) == (1, 0, 0)
     assert scores["recognition_accuracy"] == scores["asr"] == 1
     assert scores["apex_mae"] == 0
 
 
 def test_a_peak_elsewhere_is_a_false_positive_and_a_miss(items):
-    item, frames = made_up(items, peak=75)
-    rows = interval_rows(frames, [item], CLASSES, preset(), short=True)
-    scores = score_rows(rows, CLASSES, preset(), short=True)
+    scores = scores_of(*made_up(items, peak=75))
     assert (scores["tp"], scores["fp"], scores["fn"]) == (0, 1, 1)
     assert scores["strs"] == scores["asr"] == 0
 
@@ -269,8 +312,3 @@ def test_a_video_without_peak_is_silent_or_as_released_a_false_alarm(items):
     assert (silent.source == "annotated").all()
     alarm = interval_rows(flat, [item], CLASSES, preset(without_peak="dummy"), short=False)
     assert alarm[alarm.source == "spotted"][["onset", "offset"]].to_numpy().tolist() == [[0, 0]]
-
-
-def test_code_that_changes_a_result_changes_the_digest():
-    assert source_digest("models") != source_digest("data")
-    assert Path(__file__).name not in source_digest("models")

@@ -5,20 +5,20 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from mecore import runtime
 from mecore.errors import ExternalFileError
 from mecore.models.gradcam import grad_cam
 from mecore.models.mean import training
 from mecore.models.mean.cost import count_flops
-from mecore.models.mean.fused import FusedShared
 from mecore.models.mean.network import build_mean
 from mecore.models.mean.options import preset
+from mecore.models.mean.stacked import MeanStack, as_network, fresh
 from mecore.models.mean.weights import load_published, published_networks
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.random((40, 42, 42, 3), np.float32)
+TARGETS = np.arange(40) % 2, np.arange(40) % 3
 
 
 @pytest.mark.parametrize(
@@ -44,78 +44,84 @@ def test_the_network_costs_the_published_3_5_million_operations(n_classes, flops
     assert count_flops(build_mean(n_classes, preset()).whole) == flops
 
 
-@pytest.mark.parametrize("reading", ["default", "as_written"])
-def test_the_fused_shared_part_computes_what_the_three_streams_compute(reading):
-    options = preset(reading, dropout_shared=0.0)
-    plain, fused = (build_mean(3, options).shared for _ in range(2))
-    fused.set_weights(plain.get_weights())
-    call = FusedShared(fused)
-    x = tf.constant(FEATURES)
-    streams = [x[..., c : c + 1] for c in range(3)]
-    for training_mode in (True, True, False):
-        with tf.GradientTape(persistent=True) as tape:
-            pair = plain(streams, training=training_mode), call(x, training=training_mode)
-            losses = [tf.reduce_sum(maps**2) for maps in pair]
-        # Keras' own variance is off by some 1e-4; that of image rows by 1e-6.
-        np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-3)
-        for a, b in zip(plain.trainable_variables, fused.trainable_variables, strict=True):
-            gradients = tape.gradient(losses[0], a), tape.gradient(losses[1], b)
-            scale = float(tf.reduce_max(tf.abs(gradients[0])))
-            np.testing.assert_allclose(*gradients, atol=2e-3 * scale + 1e-3)
-    for a, b in zip(plain.get_weights(), fused.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
-
-
 def small(**changes):
     return preset(spot_epochs=2, recog_epochs=2, **changes)
 
 
-def trained(seed=3):
-    rng = runtime.start(seed)
-    network = build_mean(3, small())
-    chosen = np.stack([np.zeros(40, int), np.arange(40)], axis=1)
-    frames = training.Frames([FEATURES], chosen, np.arange(40) % 2)
-    spotting = training.train_spotting(network, frames, small(), rng)
-    before = [w.copy() for w in network.shared.get_weights()]
-    recognition = training.train_recognition(
-        network, (FEATURES, np.arange(40) % 3), small(), rng, (FEATURES[:5], np.arange(5) % 3)
-    )
-    return network, before, spotting, recognition
+def stack(n=2, seed=3):
+    copies = [fresh(3, small(), np.random.default_rng([seed, number])) for number in range(n)]
+    return MeanStack(copies, small(), seed)
+
+
+def samples(targets, seen, watched=None):
+    return training.Samples(lambda part: FEATURES[part], targets, seen, watched)
+
+
+def trained(n=2):
+    networks, both = stack(n), (np.stack([targets] * n) for targets in TARGETS)
+    spotting, recognition = both
+    seen = np.stack([np.arange(40) % 4 != number for number in range(n)])
+    frames = training.train_spotting(networks, samples(spotting, seen), small(), 3)
+    before = networks.copy(0)
+    expressions = samples(recognition, seen, ~seen)
+    classes = training.train_recognition(networks, expressions, small(), 3)
+    return networks, before, frames, classes
 
 
 def test_the_shared_part_is_frozen_while_recognition_is_trained():
-    network, before, spotting, recognition = trained()
-    for a, b in zip(before, network.shared.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert spotting.epoch.tolist() == recognition.epoch.tolist() == [1, 2]
-    assert set(spotting) == {"epoch", "loss", "error"}
+    networks, before, spotting, recognition = trained()
+    after, start = networks.copy(0), stack().copy(0)
+    for name in before:
+        same = np.array_equal(before[name], after[name])
+        assert same == ("recog" not in name), name
+        assert np.array_equal(start[name], before[name]) == ("recog" in name), name
+    for history in (spotting, recognition):
+        assert history.groupby("copy").epoch.apply(list).tolist() == [[1, 2], [1, 2]]
+    assert set(spotting) == {"copy", "epoch", "loss", "error"}
     assert {"error", "accuracy", "monitor_error", "monitor_accuracy"} <= set(recognition)
     assert (spotting.loss > spotting.error).all()
 
 
-def test_the_same_seed_gives_the_same_network():
+def test_the_same_seed_gives_the_same_networks():
     first, second = trained(), trained()
-    for a, b in zip(first[0].whole.get_weights(), second[0].whole.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    for number in range(2):
+        for a, b in zip(*(t[0].copy(number).values() for t in (first, second)), strict=True):
+            np.testing.assert_array_equal(a, b)
     assert first[2].equals(second[2])
 
 
+def test_what_a_copy_may_not_see_changes_nothing_of_it():
+    seen = np.ones((1, 40), bool)
+    seen[:, 30:] = False
+    told = [np.array([TARGETS[0]]) for _ in range(2)]
+    told[1][:, 30:] = 1 - told[1][:, 30:]
+    weights = []
+    for targets in told:
+        network = stack(1)
+        training.train_spotting(network, samples(targets, seen), small(), 3)
+        weights.append(network.copy(0))
+    for name, weight in weights[0].items():
+        np.testing.assert_array_equal(weight, weights[1][name])
+
+
 def test_without_transfer_the_recognition_network_is_its_own():
-    rng = runtime.start(0)
-    network, history = training.train_without_transfer(
-        (FEATURES, np.arange(40) % 3), 3, small(), rng, (FEATURES[:0], np.arange(0))
-    )
+    networks = stack(1)
+    everyone = samples(np.array([TARGETS[1]]), np.ones((1, 40), bool))
+    history = training.train_recognition(networks, everyone, small(), 0, transfer=False)
     assert len(history) == 2
-    score, classes = training.predict(network, FEATURES[:7])
+    assert not np.array_equal(
+        networks.copy(0)["conv1_u/kernel"], stack(1).copy(0)["conv1_u/kernel"]
+    )
+    (score,), (classes,) = networks(FEATURES[:7])
     assert score.shape == (7,)
     np.testing.assert_allclose(classes.sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_class_without_a_sample_keeps_its_output():
-    rng = runtime.start(0)
-    network = build_mean(3, small())
-    training.train_recognition(network, (FEATURES, np.arange(40) % 2), small(), rng)
-    assert training.predict(network, FEATURES[:2])[1].shape == (2, 3)
+    networks = stack(1)
+    two = samples(np.array([np.arange(40) % 2]), np.ones((1, 40), bool))
+    training.train_recognition(networks, two, small(), 0)
+    assert networks(FEATURES[:2])[1].shape == (1, 2, 3)
 
 
 def test_grad_cam_lights_up_where_the_output_comes_from():
@@ -143,17 +149,18 @@ def test_grad_cam_is_cold_where_nothing_speaks_for_the_output():
 def test_published_weights_reproduce_the_reference_outputs(external, number):
     about = json.loads((external / "mean_vectors" / "index.json").read_text())["folds"][number]
     vectors = np.load(external / "mean_vectors" / about["file"], allow_pickle=False)
-    network = load_published(external / "mean_weights" / about["weights"], about["classes"])
-    assert network.whole.count_params() == about["params"]
+    weights = load_published(external / "mean_weights" / about["weights"], about["classes"])
+    options = preset("as_released")
+    assert as_network(weights, options).whole.count_params() == about["params"]
+    network = MeanStack([weights], options)
     for prefix in ("", "extra_"):
-        u, v, e = (vectors[prefix + key] for key in "uve")
-        score, classes = training.predict(network, np.concatenate([u, v, e], axis=-1))
+        features = np.concatenate([vectors[prefix + key] for key in "uve"], axis=-1)
+        (score,), (classes,) = network(features)
         np.testing.assert_allclose(score, vectors[f"{prefix}spot"][:, 0], atol=2e-5)
         np.testing.assert_allclose(classes, vectors[f"{prefix}recog"], atol=2e-5)
     features = np.concatenate([vectors[key] for key in "uve"], axis=-1)
-    np.testing.assert_allclose(
-        training.shared_maps(network, features), vectors["shared"], atol=2e-5
-    )
+    maps = training.shared_maps(network, features)[:, :, :, 0]
+    np.testing.assert_allclose(maps, vectors["shared"], atol=2e-5)
 
 
 @pytest.mark.external

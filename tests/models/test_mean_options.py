@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecore.errors import OptionError
-from mecore.models.mean.options import MeanOptions, option_table, preset
+from mecore.models.choices import choice_table, group
+from mecore.models.mean.options import MeanOptions, preset
 
 
 def test_the_paper_as_written_and_its_code_as_released_differ_where_the_facts_say():
@@ -26,9 +27,9 @@ def test_ours_chooses_nothing_on_the_left_out_subject():
     [
         ({"smothing": "written"}, "did you mean 'smoothing'"),
         ({"smoothing": "gausian"}, "did you mean 'gaussian'"),
-        ({"batch_norm": "yes"}, "neither True nor False"),
-        ({"spot_epochs": "ten"}, "is no number"),
-        ({"p": -1}, "is negative"),
+        ({"batch_norm": "yes"}, "batch_norm='yes': Input should be a valid boolean"),
+        ({"spot_epochs": "ten"}, "spot_epochs='ten': Input should be a valid integer"),
+        ({"p": -1}, "p=-1: Input should be greater than or equal to 0"),
     ],
 )
 def test_a_misspelt_option_or_value_is_answered_with_the_right_one(change, hint):
@@ -41,8 +42,7 @@ def test_a_misspelt_preset_is_answered_with_the_nearest_one():
         preset("as_writen")
 
 
-@given(st.sampled_from([r["name"] for r in option_table()]))
+@given(st.sampled_from([row["name"] for row in choice_table(MeanOptions)]))
 def test_every_option_belongs_to_one_group(name):
-    options = MeanOptions()
     groups = ("features", "network", "training", "spotting", "scoring")
-    assert sum(name in options.group(g) for g in groups) == 1
+    assert sum(hasattr(group(MeanOptions(), g), name) for g in groups) == 1

@@ -54,6 +54,15 @@ def test_without_coef_gamma_is_a_factor_of_the_penalty():
     assert ends.tolist() == [3]
 
 
+def test_settings_whose_kernels_differ_by_a_power_of_two_share_one():
+    kernels, bounds, ends, place = PolynomialGrid((3,), (1, 2), (0.1, 0.2), (1,)).plan
+    assert kernels.tolist() == [[3, 1, 0.1], [3, 1, 0.2], [3, 1, 0.05]]
+    # coef 2, gamma 0.2 and C = 1 is coef 1, gamma 0.1 and C = 8
+    np.testing.assert_allclose(bounds, [8, 1, 1, 8])
+    assert ends.tolist() == [2, 3, 4]
+    assert place.tolist() == [1, 2, 3, 0]
+
+
 def test_ties_are_solved_once():
     x, labels = samples("normal", classes=2)
     kernel = (gram_matrix(100 * x) + 1) ** 2

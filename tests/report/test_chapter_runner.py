@@ -3,9 +3,11 @@ import json
 import nbformat
 import pytest
 
-from mecore.book import chapter
+from mecore.book import chapter, execute
 from mecore.book.build import stage_table
-from mecore.book.chapter import chapter_notebook, check_parameters, defaults, run_chapter
+from mecore.book.chapter import chapter_notebook, check_parameters, defaults
+from mecore.book.execute import mark_of, run_chapter
+from mecore.data import code
 from mecore.errors import ManifestError, MecoreError, OptionError
 
 
@@ -24,7 +26,8 @@ def study(tmp_path, monkeypatch):
         nbformat.write(book, tmp_path / "notebooks" / "tiny.ipynb")
         return tmp_path / "notebooks" / "tiny.ipynb"
 
-    monkeypatch.setattr(chapter, "shared_folder", lambda name: tmp_path / name)
+    for module in (chapter, execute):
+        monkeypatch.setattr(module, "shared_folder", lambda name: tmp_path / name)
     return write
 
 
@@ -94,12 +97,43 @@ def test_a_chapter_that_is_up_to_date_is_not_executed_again(study, tmp_path):
     assert run_chapter("tiny", {"seed": 2}, out, fresh=False).stat().st_mtime_ns != made
 
 
+def published(tmp_path, number):
+    (tmp_path / "book" / "published").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "book" / "published" / "mean_tables.yaml").write_text(f"f1: {number}")
+
+
+def test_a_chapter_depends_on_its_text_its_parameters_and_the_tables_it_names(study, tmp_path):
+    published(tmp_path, 0.5)
+    study('load("mean")')
+    first = mark_of("tiny", {"seed": 1})
+    assert mark_of("tiny", {"seed": 1, "workers": 7}) == first
+    assert mark_of("tiny", {"seed": 2}) != first
+    published(tmp_path, 0.6)
+    assert mark_of("tiny", {"seed": 1}) != first
+    study('load("roi")')
+    other = mark_of("tiny", {"seed": 1})
+    published(tmp_path, 0.7)
+    assert mark_of("tiny", {"seed": 1}) == other
+
+
+def test_a_chapter_depends_on_the_code_it_imports_and_on_no_other(study, monkeypatch):
+    study("from mecore.data.composite import join_subject")
+    first, digests = mark_of("tiny", {}), code._digest
+    read = ("mecore.data.composite", "mecore.data.places")
+    for module in (*read, "mecore.phantom.hair", "mecore.book.build"):
+        monkeypatch.setattr(code, "_digest", lambda m, at=module: digests(m) + "!" * (m == at))
+        assert (mark_of("tiny", {}) != first) == (module in read), module
+
+
 def test_a_failing_cell_is_an_error_and_leaves_what_was_executed(study, tmp_path):
     study("print('so far')", "raise ValueError('no further')")
     with pytest.raises(MecoreError, match=r"ValueError: no further(.|\n)*out\.failed\.ipynb"):
         run_chapter("tiny", {}, tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
     assert "so far" in (tmp_path / "out.failed.ipynb").read_text()
+    study("print('so far')")
+    run_chapter("tiny", {}, tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.failed.ipynb").exists()
 
 
 def test_the_seconds_of_a_chapter_lie_beside_it_by_section(study, tmp_path):

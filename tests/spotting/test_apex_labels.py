@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecore.errors import DataError
-from mecore.spotting.apex_labels import apex_or_middle, apex_scores, overlap_scores
+from mecore.spotting.apex_labels import apex_scores, overlap_scores
 
 
 def test_a_window_that_fits_an_expression_scores_one():
@@ -57,11 +57,6 @@ def test_videos_without_expressions_have_targets_of_zero():
     assert overlap_scores([], 20, 5).shape == (16,)
     assert not overlap_scores([], 20, 5).any()
     assert not apex_scores([], 20, 5).any()
-
-
-def test_without_an_apex_the_middle_stands_in_and_is_marked():
-    assert apex_or_middle(10, 13, 20) == (13, False)
-    assert apex_or_middle(10, None, 20) == (15, True)
 
 
 @pytest.mark.parametrize("scores", [overlap_scores, apex_scores])

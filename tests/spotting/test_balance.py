@@ -18,8 +18,12 @@ def targets(n_negative, n_positive):
     return np.random.default_rng(7).permutation(labels)
 
 
+def draw(labels, seed=0):
+    return np.random.default_rng(seed).random(len(labels))
+
+
 def kept(labels, **options):
-    chosen = labels[balance(labels, np.random.default_rng(0), **options)]
+    chosen = labels[balance(labels, draw(labels), **options)]
     return int((chosen == 0).sum()), int((chosen == 1).sum())
 
 
@@ -35,8 +39,8 @@ def test_the_ratio_is_kept_by_dropping_from_the_class_that_has_too_many(n0, n1, 
 @given(sizes, sizes, st.integers(0, 5))
 def test_indices_are_ascending_unique_and_decided_by_the_seed(n0, n1, seed):
     labels = targets(n0, n1)
-    first = balance(labels, np.random.default_rng(seed))
-    assert np.array_equal(first, balance(labels, np.random.default_rng(seed)))
+    first = balance(labels, draw(labels, seed))
+    assert np.array_equal(first, balance(labels, draw(labels, seed)))
     assert (np.diff(first) > 0).all()
     assert first[0] >= 0 and first[-1] < len(labels)
 
@@ -46,7 +50,8 @@ def test_the_paper_keeps_eight_negatives_per_positive():
 
 
 def test_the_draw_spreads_over_all_negatives():
-    drawn = [balance(targets(100, 2), np.random.default_rng(s)) for s in range(200)]
+    labels = targets(100, 2)
+    drawn = [balance(labels, draw(labels, seed)) for seed in range(200)]
     assert len(np.unique(np.concatenate(drawn))) == 102
 
 
@@ -67,19 +72,29 @@ def test_the_released_rule_beyond_its_gap():
 def test_the_released_rule_has_a_gap_in_which_it_asks_for_frames_that_do_not_exist(n0, n1):
     # 1/6 <= share of positives < 1/5, or negatives rarer than 1/5
     with pytest.raises(DataError, match=r"asks for .* at ratio 5\n  Next: use rule='ratio'"):
-        balance(targets(n0, n1), np.random.default_rng(0), rule="released", ratio=5)
+        kept(targets(n0, n1), rule="released", ratio=5)
     assert min(kept(targets(n0, n1), ratio=5)) >= 1
 
 
+def test_folds_that_share_a_draw_share_most_of_their_frames():
+    labels = targets(400, 20)
+    one, other = np.ones(420, bool), np.ones(420, bool)
+    one[:40] = other[-40:] = False
+    frames = [
+        np.flatnonzero(mask)[balance(labels[mask], draw(labels)[mask], ratio=4)]
+        for mask in (one, other)
+    ]
+    assert len(np.intersect1d(*frames)) > 0.75 * len(frames[0])
+
+
 def test_what_cannot_be_balanced_is_refused():
-    rng = np.random.default_rng(0)
     for labels in ([0, 0], [1, 1], []):
         with pytest.raises(DataError, match="cannot be balanced"):
-            balance(labels, rng)
+            balance(labels, draw(labels))
     for labels in ([0, 2], [0.5, 1], [float("nan"), 1], [[0, 1]]):
         with pytest.raises(DataError, match="targets: expected"):
-            balance(labels, rng)
+            balance(labels, draw(labels))
     with pytest.raises(DataError, match="ratio: expected"):
-        balance([0, 1], rng, ratio=0)
+        balance([0, 1], [0, 1], ratio=0)
     with pytest.raises(OptionError, match="did you mean 'released'"):
-        balance([0, 1], rng, rule="release")
+        balance([0, 1], [0, 1], rule="release")

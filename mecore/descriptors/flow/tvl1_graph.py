@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mecore import runtime
 from mecore.descriptors.flow.tvl1 import TVL1Parameters
 from mecore.descriptors.flow.tvl1_kernels import LEAST_VARIANCE, Steps
 from mecore.descriptors.flow.tvl1_pyramid import LEAST_SQUARED_GRADIENT, level_shapes
@@ -116,7 +115,6 @@ def _solve(shape: tuple[int, int], distance: int) -> Any:
         return tf.stack([u, v], axis=-1)
 
     # Compiled for a GPU, where it fuses what would be hundreds of small kernels.
-    runtime.configure()
     signature = [tf.TensorSpec((None, *shape), tf.float32)]
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     return tf.function(flows, input_signature=signature, jit_compile=on_gpu)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mecore.models.choices import Amount, Count, Natural, choice, options, reading
+from mecore.preprocessing.apex import ApexRule
 
 DESCRIPTORS = ("lbp", "hog", "higo")
 TARGETS = ("overlap", "apex")
@@ -38,9 +39,12 @@ class DenseOptions:
     bins: Count = choice(
         8, "features", "bins of HOG and HIGO", "signed, as Li et al. (2018)", paper="not said"
     )
-    seconds: Amount = choice(0.0, "features", "length L of a window, seconds", "0: the mean length "
-        "of the expressions of the training subjects", paper="9 and 23 frames")  # fmt: skip
     # -- labels ------------------------------------------------------------------------------------
+    missing_apex: ApexRule = choice("middle", "apex", "apex where none is annotated",
+        "half-way from onset to offset; 'difference': the frame that differs most from the onset",
+        paper="not said; SMIC has none")  # fmt: skip
+    seconds: Amount = choice(0.0, "labels", "length L of a window, seconds", "0: the mean length "
+        "of the expressions of the training subjects", paper="9 and 23 frames")  # fmt: skip
     inclusive: bool = choice(False, "labels", "limits of a window", "[i, i + L) holds L frames, "
         "and no score exceeds 1", paper="[i, i + L], L + 1 frames over L")  # fmt: skip
     cut: Amount = choice(0.5, "labels", "scores below it are 0", "as written; for the apex score "
@@ -78,7 +82,8 @@ class DenseOptions:
         3, "training", "epochs between two that can be chosen", "10 to choose from", paper="1"
     )
     validation: Natural = choice(2, "training", "training subjects kept to choose epoch and floor "
-        "on", "nothing is chosen on the test", paper="none: the best epoch on the left-out subject")  # fmt: skip
+        "on", "nothing is chosen on the test", paper="none: the best epoch on the left-out "
+        "subject")  # fmt: skip
     batch: Count = choice(32, "training", "batch size", "usual", paper="not said")
     rate: Amount = choice(0.003, "training", "learning rate of Adam", "three times the usual one, "
         "for a fifth of the epochs", paper="not said")  # fmt: skip

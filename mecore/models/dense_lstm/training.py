@@ -1,125 +1,246 @@
-"""Training on scanning windows, and scores of the positions in them."""
+"""Training on scanning windows, and scores of all positions of a video."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mecore.models.adam import Adam
+from mecore.errors import DataError
 from mecore.models.dense_lstm.options import DenseOptions
+from mecore.models.dense_lstm.stacked import DenseStack, logits
+from mecore.spotting.apexes import fuse, scan_starts
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Features of the positions of some videos, one under the other.
+
+    Parameters
+    ----------
+    rows : array, (R, C)
+        Row 0 stands for padding.
+    places : mapping
+        Row of the first position of each video, and how many it has.
+    """
+
+    rows: Floats
+    places: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, videos: Mapping[str, Floats]) -> Positions:
+        """Put the features (n, C) of some videos together."""
+        nothing = np.zeros_like(next(iter(videos.values()))[:1])
+        firsts = np.cumsum([1, *map(len, videos.values())]).tolist()
+        places = {k: (first, len(v)) for (k, v), first in zip(videos.items(), firsts, strict=False)}
+        return cls(np.concatenate([nothing, *videos.values()]), places)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Scanning windows.
+    """Scanning windows that one copy is trained on.
 
     Parameters
     ----------
-    features : array, (n, M, D)
-        Zero where there is padding.
-    mask : array of bool, (n, M)
-        What is no padding.
+    at : array of int, (n, M)
+        Rows of their positions, 0 where there is padding.
     targets : array, (n, M)
         In [0, 1].
     """
 
-    features: Floats
-    mask: NDArray[np.bool_]
+    at: Ints
     targets: Floats
 
 
-def cut(rows: NDArray[Any], starts: NDArray[np.int64], size: int) -> NDArray[Any]:
-    """Cut windows (n, size, ...) out of rows (N, ...), with zeros beyond the end."""
-    at = starts[:, None] + np.arange(size)
-    windows = rows[np.minimum(at, len(rows) - 1)]
-    windows[at >= len(rows)] = 0
-    return windows
-
-
-def train(
-    network: keras.Model,
-    windows: Windows,
-    options: DenseOptions,
-    rng: np.random.Generator,
-    look: Callable[[int], None] = lambda epoch: None,
-) -> pd.DataFrame:
-    """Train a network.
+def training_windows(
+    videos: Iterable[tuple[int, Floats]], options: DenseOptions, rng: np.random.Generator
+) -> Windows:
+    """Cut training videos into scanning windows; those without an expression are thinned out.
 
     Parameters
     ----------
-    network : keras.Model
+    videos : iterable of (int, array (n,))
+        Row of the first position of each video, and targets of all.
+    options : DenseOptions
+        ``positions``, ``stride``, ``negatives``.
+    rng : Generator
+        Draws what stays.
+
+    Raises
+    ------
+    DataError
+        No window holds an expression.
+    """
+    size = options.positions
+    parts = []
+    for first, wanted in videos:
+        place = scan_starts(len(wanted), size, options.stride)[:, None] + np.arange(size)
+        inside = place < len(wanted)
+        values = np.where(inside, wanted[np.minimum(place, len(wanted) - 1)], 0)
+        parts.append((np.where(inside, first + place, 0), values))
+    at, targets = (np.concatenate(p) for p in zip(*parts, strict=True))
+    holds = targets.any(axis=1)
+    with_one, without = np.flatnonzero(holds), np.flatnonzero(~holds)
+    if not len(with_one):
+        raise DataError(
+            "no training window holds an expression: the training subjects show none, or all are "
+            "shorter than half of L",
+            todo="take shorter windows with the option `seconds`, or more subjects",
+        )
+    most = min(len(without), round(options.negatives * len(with_one)))
+    chosen = np.sort(np.concatenate([with_one, rng.choice(without, most, replace=False)]))
+    return Windows(at[chosen].astype(np.int32), targets[chosen].astype(np.float32))
+
+
+def train(
+    stack: DenseStack,
+    rows: Floats,
+    windows: Sequence[Windows],
+    options: DenseOptions,
+    rngs: Sequence[np.random.Generator],
+    look: Callable[[int], None] = lambda epoch: None,
+) -> pd.DataFrame:
+    """Train a stack; each copy as it would be trained alone.
+
+    Parameters
+    ----------
+    stack : DenseStack
         Changed in place.
-    windows : Windows
-        Of training subjects.
+    rows : array, (R, C)
+        Features of positions, see `Positions`.
+    windows : sequence of Windows
+        Of each copy.
     options : DenseOptions
         ``epochs``, ``batch``, ``rate``, ``loss``.
-    rng : Generator
-        Order of the windows.
+    rngs : sequence of Generator
+        Order of the windows of each copy.
     look : callable
         Called with the number of every ``options.every``-th epoch when it is done.
 
     Returns
     -------
     DataFrame
-        epoch, loss.
+        copy, epoch, loss.
     """
-    optimizer = Adam(options.rate)
-    optimizer.build(network.trainable_variables)
-
-    def step(x: Any, mask: Any, y: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = _loss(y, network([x, mask], training=True), mask, options.loss)
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply(gradients, network.trainable_variables)
-        return loss
-
-    arrays = windows.features, windows.mask, windows.targets
-    kinds = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays]
-    compiled = tf.function(step, input_signature=kinds)
-    n, rows = len(windows.targets), []
+    step, features = _training(options), tf.constant(rows)
+    nothing = [tf.zeros_like(w) for w in stack.weights]
+    state = stack.weights, nothing, nothing, tf.zeros(stack.size)
+    numbers = np.array([len(w.at) for w in windows])
+    # A window of padding after those of each copy fills the batches of copies that have fewer.
+    at, targets = (
+        np.stack([np.pad(a, ((0, 1 + numbers.max() - len(a)), (0, 0))) for a in arrays])
+        for arrays in ([w.at for w in windows], [w.targets for w in windows])
+    )
+    copies, size = np.arange(stack.size)[:, None], options.batch
+    tables = []
     for epoch in range(1, options.epochs + 1):
-        order = rng.permutation(n)
-        parts = [order[i : i + options.batch] for i in range(0, n, options.batch)]
-        losses = [len(p) * compiled(*(a[p] for a in arrays)) for p in parts]
-        rows.append({"epoch": epoch, "loss": float(sum(x.numpy() for x in losses)) / n})
+        order = np.full((stack.size, -(-numbers.max() // size) * size), -1)
+        for line, n, rng in zip(order, numbers, rngs, strict=True):
+            line[:n] = rng.permutation(n)
+        total: Any = np.zeros(stack.size)
+        for part in np.split(order, order.shape[1] // size, axis=1):
+            losses, state = step(features, at[copies, part], targets[copies, part], state)
+            total += (part >= 0).sum(axis=1) * losses.numpy()
+        stack.weights = state[0]
+        curves = {"copy": range(stack.size), "epoch": epoch, "loss": total / numbers}
+        tables.append(pd.DataFrame(curves))
         if epoch % options.every == 0:
             look(epoch)
-    return pd.DataFrame(rows)
+    return pd.concat(tables, ignore_index=True)
 
 
-def _loss(targets: Any, scores: Any, mask: Any, kind: str) -> Any:
-    """Mean loss over positions that are no padding."""
+@lru_cache(maxsize=4)
+def _training(options: DenseOptions) -> Any:
+    """One step of Adam (Kingma and Ba 2015), traced once for all stacks.
+
+    It moves each copy whose batch is not all padding.
+    """
+
+    def step(rows: Any, at: Any, targets: Any, state: Any) -> Any:
+        weights, means, squares, count = state
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = _losses(targets, logits(weights, rows, at, options), at > 0, options.loss)
+            total = tf.reduce_sum(losses)
+        there = tf.cast(tf.reduce_any(at > 0, axis=(1, 2)), tf.float32)
+        count += there
+        number = tf.maximum(count, 1.0)
+        rate = there * options.rate * tf.sqrt(1 - 0.999**number) / (1 - 0.9**number)
+        moved = [
+            _moved(*arrays, there, rate)
+            for arrays in zip(tape.gradient(total, weights), weights, means, squares, strict=True)
+        ]
+        return losses, (*map(list, zip(*moved, strict=True)), count)
+
+    return tf.function(step, reduce_retracing=True)
+
+
+def _moved(
+    gradient: Any, weight: Any, mean: Any, square: Any, there: Any, rate: Any
+) -> tuple[Any, Any, Any]:
+    """Weights of all copies, and both moments of their gradients, after a step."""
+    own, rate = (tf.reshape(x, (-1, *[1] * (len(weight.shape) - 1))) for x in (there, rate))
+    mean += own * 0.1 * (gradient - mean)
+    square += own * 0.001 * (gradient**2 - square)
+    return weight - rate * mean / (tf.sqrt(square) + 1e-7), mean, square
+
+
+def _losses(targets: Any, scores: Any, real: Any, kind: str) -> Any:
+    """Mean loss of each copy over positions (F, B, M) that are no padding."""
     if kind == "squared":
         each = (tf.sigmoid(scores) - targets) ** 2
     else:
         each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=scores)
-    real = tf.cast(mask, tf.float32)
-    return tf.reduce_sum(each * real) / tf.maximum(tf.reduce_sum(real), 1.0)
+    weights = tf.cast(real, tf.float32)
+    total = tf.maximum(tf.reduce_sum(weights, axis=(1, 2)), 1.0)
+    return tf.reduce_sum(each * weights, axis=(1, 2)) / total
 
 
-class Scorer:
-    """Scores scanning windows with a network as it stands, tracing it once."""
+def score_positions(
+    stack: DenseStack, rows: Floats, places: Sequence[tuple[int, int]]
+) -> list[NDArray[np.float64]]:
+    """Score of each position of some videos: the mean over all scanning windows, stride 1.
 
-    def __init__(self, network: keras.Model) -> None:
-        kinds = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in network.inputs]
-        self._scores = tf.function(
-            lambda x, mask: tf.sigmoid(network([x, mask], training=False)), input_signature=kinds
-        )
+    An LSTM that has seen nothing yet answers with what is usual in training. So ``options.skip``
+    copies of the first position go before a video, and count as little as the first positions of
+    any other window.
 
-    def __call__(self, features: Floats, starts: NDArray[np.int64], size: int) -> Floats:
-        """Score the windows of a video (N, D) that begin at ``starts``: (windows, size)."""
-        mask = starts[:, None] + np.arange(size) < len(features)
-        parts = [
-            self._scores(cut(features, starts[i : i + 512], size), mask[i : i + 512]).numpy()
-            for i in range(0, len(starts), 512)
-        ]
-        return np.concatenate(parts)
+    Parameters
+    ----------
+    stack : DenseStack
+        The networks.
+    rows : array, (R, C)
+        See `Positions`.
+    places : sequence of (int, int)
+        Of each video: the row of its first position, and its number of positions.
+
+    Returns
+    -------
+    list of array, (F, n)
+    """
+    size = stack.options.positions
+    skip = min(stack.options.skip, size - 1)
+    each = [_positions(first, n, skip, size) for first, n in places]
+    starts = np.cumsum([0, *map(len, each)])
+    windows = stack(tf.constant(rows), np.concatenate(each))
+    scores = []
+    for start, (_, n) in zip(starts, places, strict=False):
+        own = scan_starts(n + skip, size)
+        part = windows[:, start : start + len(own)]
+        scores.append(fuse(part, own, n + skip, skip)[:, skip:])
+    return scores
+
+
+def _positions(first: int, n: int, skip: int, size: int) -> Ints:
+    """Rows of the positions of one video, with the first repeated, and padding behind if short."""
+    at = first + np.maximum(np.arange(-skip, n), 0)
+    return np.pad(at, (0, max(size - n - skip, 0))).astype(np.int32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import keras
 import tensorflow as tf
 from tensorflow.python.profiler import model_analyzer, option_builder
@@ -13,11 +15,16 @@ def count_flops(model: keras.Model) -> int:
     A multiplication and an addition count as two, as in TensorFlow's profiler, which does the
     counting.
     """
-    tf.get_logger().setLevel("ERROR")  # in a notebook, the profiler's own deprecations are printed
     inputs = [tf.TensorSpec((1, *x.shape[1:]), tf.float32) for x in model.inputs]
     function = tf.function(lambda *x: model(list(x), training=False)).get_concrete_function(*inputs)
     options = option_builder.ProfileOptionBuilder(
         option_builder.ProfileOptionBuilder.float_operation()
     ).with_empty_output()
-    profile = model_analyzer.profile(function.graph, options=options.build(), cmd="scope")
+    logger = tf.get_logger()
+    # The profiler reports its own deprecations, in a notebook on the page.
+    level, logger.level = logger.level, logging.ERROR
+    try:
+        profile = model_analyzer.profile(function.graph, options=options.build(), cmd="scope")
+    finally:
+        logger.level = level
     return int(profile.total_float_ops)

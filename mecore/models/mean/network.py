@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from mecore.descriptors.mean_input import SIDE
 from mecore.models.mean.options import MeanOptions
 
 STREAMS = {"u": 3, "v": 3, "strain": 8}
+FILTERS = 8
 SHARED_SHAPE = (SIDE // 3, SIDE // 3, sum(STREAMS.values()))
 
 
@@ -41,6 +44,10 @@ class Mean:
         """The two-headed network: u, v, strain → score and class probabilities."""
         maps = self.shared(self.shared.inputs)
         return keras.Model(self.shared.inputs, [self.spot(maps), self.recog(maps)], name="mean")
+
+    def maps(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shared maps (n, 14, 14, 14) of features (n, 42, 42, 3), channels u, v, strain."""
+        return np.asarray(self.shared([features[..., k, None] for k in range(len(STREAMS))]))
 
 
 def build_mean(n_classes: int, options: MeanOptions) -> Mean:
@@ -76,7 +83,7 @@ def shared_part(options: MeanOptions) -> keras.Model:
 def head(task: str, units: int, activation: str, options: MeanOptions) -> keras.Model:
     """Conv 8@5×5 - ReLU - max-pool 2×2 - flatten - dropout - dense, on the shared maps."""
     maps = keras.Input(SHARED_SHAPE, name=f"maps_{task}")
-    x = _convolution(8, options.l2_head, f"conv2_{task}")(maps)
+    x = _convolution(FILTERS, options.l2_head, f"conv2_{task}")(maps)
     x = layers.MaxPooling2D(2, name=f"pool2_{task}")(x)
     x = layers.Flatten(name=f"flatten_{task}")(x)
     x = layers.Dropout(options.dropout_head, name=f"dropout_{task}")(x)

@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mecore.models.mean.network import STREAMS, Mean, build_mean
+from mecore.descriptors.mean_input import SIDE
+from mecore.models.mean.network import FILTERS, STREAMS, Mean, build_mean
 from mecore.models.mean.options import MeanOptions
 from mecore.models.stacking import Dropout, glorot
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
-SIDE, FILTERS = 42, 8
 # Of Keras' batch normalisation.
 _EPSILON, _MOMENTUM = 1e-3, 0.99
 # Samples that are asked about at a time: their maps stay in the processor's cache.

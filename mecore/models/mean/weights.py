@@ -12,12 +12,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from mecore.data.external import file_set, locate
 from mecore.errors import ExternalFileError, nearest
-from mecore.models.mean.network import STREAMS, Mean, build_mean
+from mecore.models.mean.network import STREAMS
 from mecore.models.mean.options import preset
+from mecore.models.mean.stacked import Floats, fresh
 
 NAME = "mean-weights"
 # Classes in the order of the published heads, and k' and frame rate of their databases (Table 1).
@@ -32,13 +32,26 @@ SETS: dict[str, dict[str, Any]] = {
         ("sammlv", "SAMMLV", ["negative", "positive", "surprise"], 37, 200),
     ]
 }
+# Where the published arrays belong, in their order.
+_PLACES = [
+    *(f"conv1_{stream}/{weight}" for stream in STREAMS for weight in ("kernel", "bias")),
+    *(f"norm_{stream}/{weight}" for stream in STREAMS
+      for weight in ("gamma", "beta", "moving_mean", "moving_variance")),
+    *(f"{layer}_{task}/{weight}" for layer in ("conv2", "dense") for task in ("spot", "recog")
+      for weight in ("kernel", "bias")),
+]  # fmt: skip
 # No recognition file was published for these folds (no sample of the three classes in them): the
 # recognition head of their two-headed file is a random start.
 UNTRAINED = {"casme_sq": {1, 4, 6, 11, 13}, "sammlv": {19}}
 
 
-def load_published(path: Path, n_classes: int) -> Mean:
-    """Load one published two-headed network (``spot_recog/sN.hdf5``).
+def load_published(path: Path, n_classes: int) -> dict[str, Floats]:
+    """Load the weights of one published two-headed network (``spot_recog/sN.hdf5``).
+
+    Returns
+    -------
+    dict
+        By layer and name, as `mecore.models.mean.stacked.MeanStack` takes them.
 
     Raises
     ------
@@ -50,36 +63,23 @@ def load_published(path: Path, n_classes: int) -> Mean:
             arrays = list(_arrays(file.get("model_weights", file)))
     except (OSError, KeyError) as error:
         raise ExternalFileError(f"no weights of MEAN: {error}", where=path) from error
-    network = build_mean(n_classes, preset("as_released"))
-    places = _places(network)
-    shapes = [a.shape for a in arrays], [tuple(w.shape) for w in places]
+    like = fresh(n_classes, preset("as_released"), np.random.default_rng(0))
+    shapes = [a.shape for a in arrays], [like[place].shape for place in _PLACES]
     if shapes[0] != shapes[1]:
         raise ExternalFileError(
             f"holds arrays {shapes[0]}, {n_classes} classes need {shapes[1]}", where=path
         )
-    for place, array in zip(places, arrays, strict=True):
-        place.assign(array)
-    return network
+    return dict(zip(_PLACES, arrays, strict=True))
 
 
-def _arrays(group: h5py.Group) -> Iterator[NDArray[np.float32]]:
+def _arrays(group: h5py.Group) -> Iterator[Floats]:
     for layer in group.attrs["layer_names"]:
         for weight in group[layer].attrs["weight_names"]:
             yield np.asarray(group[layer][weight], np.float32)
 
 
-def _places(network: Mean) -> list[Any]:
-    """Variables in the order of the published arrays."""
-    shared = [f"conv1_{s}" for s in STREAMS], [f"norm_{s}" for s in STREAMS]
-    variables = [w for names in shared for n in names for w in network.shared.get_layer(n).weights]
-    heads = (network.spot, "spot"), (network.recog, "recog")
-    for kind in ("conv2", "dense"):
-        variables += [w for model, task in heads for w in model.get_layer(f"{kind}_{task}").weights]
-    return variables
-
-
-def published_networks(name: str) -> list[Mean]:
-    """Load all networks of a set whose heads were both trained, one per left-out subject.
+def published_networks(name: str) -> list[dict[str, Floats]]:
+    """Load the weights of all networks of a set, one per left-out subject, with both heads trained.
 
     Parameters
     ----------

@@ -5,13 +5,15 @@ once, every kernel is an element-wise power of it, and every fold a part of that
 cannot differ are solved once:
 
 * A factor of the kernel is one of C. Without coef, K = gamma^degree (x·y)^degree, so that the whole
-  axis of gamma is one kernel with other values of C. (With coef, only degree, coef / gamma and
-  C gamma^degree matter, but on the grids of the field hardly two settings share all three.)
+  axis of gamma is one kernel with other values of C. With coef, only degree, coef / gamma and
+  C gamma^degree matter; kernels are shared where the factor is a power of two, as of gamma, coef
+  and twice both, because that changes no digit.
 * Where no multiplier ever met its bound C, every larger C has the same solution.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,9 +75,11 @@ class PolynomialGrid:
         groups: dict[Kernel, dict[float, float]] = defaultdict(dict)
         keys = []
         for degree, coef, gamma, penalty in self.settings:
-            # Without coef, gamma is a factor. Twelve digits: 10 * 0.1**2 is 0.1.
-            bound = penalty if coef else penalty * gamma**degree
-            keys.append(((degree, coef, gamma if coef else 1.0), float(f"{bound:.12g}")))
+            factor = 2.0 ** (math.frexp(coef)[1] - 1) if coef else gamma
+            bound = penalty * factor**degree
+            kernel = degree, coef / factor, gamma / factor if coef else 1.0
+            # Twelve digits: 10 * 0.1**2 is 0.1.
+            keys.append((kernel, float(f"{bound:.12g}")))
             groups[keys[-1][0]][keys[-1][1]] = bound
         bounds: list[float] = []
         ends: list[int] = []

@@ -8,21 +8,29 @@ libsvm, so that predictions are those of `sklearn.svm.SVC`. What is added is the
 that ever occurred: below a bound C that no step has met, the bound plays no part, and every
 larger C has the very same solution.
 
+Most of the time goes into looking for the largest of some numbers. Compilers do that several
+numbers at a time for whole numbers, not for fractions, one of which might be NaN. So fractions are
+compared by their bits, and arrays are filled up to whole vectors with what is never chosen.
+
 All functions stand in this file, because the cache of compiled code notices a change of it only.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.descriptors.compiled import compiled_exactly
+from mecore.descriptors.compiled import compiled_exactly, compiled_inside
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-3  # libsvm's and scikit-learn's default
 _TAU = 1e-12
+_rarely = partial(compiled_inside, inline=False)
+_LANES = 8  # numbers that a vector holds
+_VALUE = np.int64(0x7FFF_FFFF_FFFF_FFFF)  # all bits but the sign
 
 
 class State(NamedTuple):
@@ -30,221 +38,220 @@ class State(NamedTuple):
 
     Parameters
     ----------
-    kernel : array, (l, l), float32
-    diagonal : array, (l,)
+    kernel : array, (l, w), float32
+        w is l, filled up to whole vectors, as in all that follows.
+    diagonal : array, (w,)
         Of the kernel, in double precision.
-    y : array, (l,)
-        +1 or -1.
-    alpha : array, (l,)
-        Multipliers, 0 … C.
-    gradient, bounded : array, (l,)
+    weights : array, (w,)
+        y times the multiplier, which lies in [0, C].
+    lows, highs : array, (w,)
+        Limits of the weights: 0 and C where y is 1, -C and 0 where it is -1.
+    gradient, bounded : array, (w,)
         y times the gradient of the dual; the part of it that stems from multipliers at C.
-    rises, falls : array, (l,), bool
-        Whether y alpha may still grow, or shrink.
-    gains : array, (l,)
-        Room for what a step with each sample would gain.
+    rises, falls : array, (w,)
+        0 where the weight may still grow, or shrink; else, and where a sample is set aside, -inf.
+    scores, bits : array, (w,), float64 and int64
+        Room for what a largest is looked for in, and the same memory as whole numbers.
     order : array, (l,), int64
         Which sample stands where.
     """
 
     kernel: NDArray[np.float32]
     diagonal: Floats
-    y: Floats
-    alpha: Floats
+    weights: Floats
+    lows: Floats
+    highs: Floats
     gradient: Floats
     bounded: Floats
-    rises: NDArray[np.bool_]
-    falls: NDArray[np.bool_]
-    gains: Floats
+    rises: Floats
+    falls: Floats
+    scores: Floats
+    bits: NDArray[np.int64]
     order: NDArray[np.int64]
 
 
-@compiled_exactly
-def _select(s: State, active: int) -> tuple[int, int]:
+@compiled_inside
+def _wide(n: int) -> int:
+    """A number of samples, filled up to whole vectors."""
+    return (n + _LANES - 1) // _LANES * _LANES
+
+
+@compiled_inside
+def _last_largest(bits: NDArray[np.int64], n: int) -> np.int64:
+    """Place of the largest of n fractions, given by their bits; of equal ones the last."""
+    largest, place = -_VALUE, np.int64(-1)
+    for t in range(n):
+        # Negative fractions have their bits in falling order.
+        value = bits[t] ^ ((bits[t] >> 63) & _VALUE)
+        largest = value if value > largest else largest
+    for t in range(n):
+        value = bits[t] ^ ((bits[t] >> 63) & _VALUE)
+        here = np.int64(t) if value == largest else np.int64(-1)
+        place = here if here > place else place
+    return place
+
+
+@compiled_inside
+def _select(s: State, active: int) -> tuple[Any, Any]:
     """Pair of samples that violates optimality most, by second order; -1 where none does."""
-    g, rises, falls, diagonal = s.gradient, s.rises, s.falls, s.diagonal
-    largest, second, i, j = -np.inf, -np.inf, -1, -1
-    for t in range(active):
-        if rises[t] and -g[t] >= largest:
-            largest, i = -g[t], t
-    if i < 0:
+    g, falls, scores, n = s.gradient, s.falls, s.scores, _wide(active)
+    for t in range(n):
+        scores[t] = s.rises[t] - g[t]
+    i = _last_largest(s.bits, n)
+    largest, own = scores[i], s.diagonal[i]
+    if largest == -np.inf:
         return -1, -1
-    best, row, own, gains = np.inf, s.kernel[i], diagonal[i], s.gains
-    for t in range(active):
+    for t in range(n):
         difference = largest + g[t]
-        curvature = own + diagonal[t] - 2.0 * np.float64(row[t])
-        gain = -(difference * difference) / (curvature if curvature > 0 else _TAU)
-        gains[t] = gain if falls[t] and difference > 0 else np.inf
-    for t in range(active):
-        if gains[t] <= best:
-            best, j = gains[t], t
-        if falls[t] and g[t] >= second:
-            second = g[t]
-    if largest + second < TOLERANCE or best == np.inf:
+        curvature = own + s.diagonal[t] - 2.0 * np.float64(s.kernel[i, t])
+        gain = difference * difference / (curvature if curvature > 0 else _TAU)
+        scores[t] = falls[t] + (gain if difference > 0 else -np.inf)
+    j = _last_largest(s.bits, n)
+    if scores[j] == -np.inf:
         return -1, -1
+    if largest + g[j] < TOLERANCE:
+        for t in range(n):
+            scores[t] = falls[t] + g[t]
+        if largest + scores[_last_largest(s.bits, n)] < TOLERANCE:
+            return -1, -1
     return i, j
 
 
-@compiled_exactly
-def _opposite(a: float, b: float, delta: float, bound: float) -> tuple[float, float]:
-    """Move the multipliers of samples of two classes; their difference stays."""
-    difference = a - b
-    a, b = a + delta, b + delta
-    if difference > 0:
-        if b < 0:
-            a, b = difference, 0.0
-        if a > bound:
-            a, b = bound, bound - difference
-    else:
-        if a < 0:
-            a, b = 0.0, -difference
-        if b > bound:
-            a, b = bound + difference, bound
-    return a, b
+@compiled_inside
+def _may_move(s: State, t: int) -> None:
+    """Note in which directions a weight may move."""
+    s.rises[t] = 0.0 if s.weights[t] < s.highs[t] else -np.inf
+    s.falls[t] = 0.0 if s.weights[t] > s.lows[t] else -np.inf
 
 
-@compiled_exactly
-def _alike(a: float, b: float, delta: float, bound: float) -> tuple[float, float]:
-    """Move the multipliers of samples of one class; their sum stays."""
-    total = a + b
-    a, b = a - delta, b + delta
-    if total > bound:
-        if a > bound:
-            a, b = bound, total - bound
-        if b > bound:
-            a, b = total - bound, bound
-    else:
-        if b < 0:
-            a, b = total, 0.0
-        if a < 0:
-            a, b = 0.0, total
-    return a, b
-
-
-@compiled_exactly
-def _step(s: State, i: int, j: int, bound: float) -> None:
-    """Move two multipliers to their optimum inside the box."""
-    alpha, g = s.alpha, s.gradient
+@compiled_inside
+def _step(s: State, i: int, j: int) -> None:
+    """Move two weights to their optimum inside the box: one up, one down, so that the sum stays."""
+    g, weights = s.gradient, s.weights
     curvature = s.diagonal[i] + s.diagonal[j] - 2.0 * np.float64(s.kernel[i, j])
-    if curvature <= 0:
-        curvature = _TAU
-    if s.y[i] != s.y[j]:
-        delta = s.y[i] * (g[j] - g[i]) / curvature
-        a, b = _opposite(alpha[i], alpha[j], delta, bound)
-    else:
-        delta = s.y[i] * (g[i] - g[j]) / curvature
-        a, b = _alike(alpha[i], alpha[j], delta, bound)
-    alpha[i], alpha[j] = a, b
-    for t in (i, j):
-        below, above = alpha[t] < bound, alpha[t] > 0
-        s.rises[t], s.falls[t] = (below, above) if s.y[t] > 0 else (above, below)
+    way = (g[j] - g[i]) / (curvature if curvature > 0 else _TAU)
+    total, up, down = weights[i] + weights[j], weights[i] + way, weights[j] - way
+    if up > s.highs[i]:
+        up, down = s.highs[i], total - s.highs[i]
+    if down < s.lows[j]:
+        up, down = total - s.lows[j], s.lows[j]
+    weights[i], weights[j] = up, down
+    _may_move(s, i)
+    _may_move(s, j)
 
 
-@compiled_exactly
-def _update(s: State, i: int, j: int, a: float, b: float, bound: float, active: int) -> None:
-    """Carry the gradient over from the old multipliers a and b of i and j to the new ones."""
-    g, row, other = s.gradient, s.kernel[i], s.kernel[j]
-    first, second = s.y[i] * (s.alpha[i] - a), s.y[j] * (s.alpha[j] - b)
-    for t in range(active):
-        g[t] += np.float64(row[t]) * first + np.float64(other[t]) * second
-    for t, old in ((i, a), (j, b)):
-        now = s.alpha[t] >= bound
-        if now != (old >= bound):
-            weight = s.y[t] * (bound if now else -bound)
-            for k in range(g.size):
-                s.bounded[k] += weight * np.float64(s.kernel[t, k])
+@compiled_inside
+def _update(s: State, i: int, j: int, first: float, second: float, active: int) -> None:
+    """Carry the gradient over from the old weights of i and j to the new ones."""
+    one, two = s.weights[i] - first, s.weights[j] - second
+    for t in range(_wide(active)):
+        s.gradient[t] += np.float64(s.kernel[i, t]) * one + np.float64(s.kernel[j, t]) * two
+    bound = s.highs[i] - s.lows[i]
+    for t, old in ((i, first), (j, second)):
+        now = abs(s.weights[t]) >= bound
+        if now != (abs(old) >= bound):
+            change = s.weights[t] if now else -old
+            for k in range(s.order.size):
+                s.bounded[k] += change * np.float64(s.kernel[t, k])
 
 
-@compiled_exactly
-def _restore(s: State, bound: float, active: int) -> None:
+@_rarely
+def _restore(s: State, active: int) -> None:
     """Compute the gradient of the samples that were set aside."""
-    size = s.y.size
+    size = s.order.size
     for t in range(active, size):
-        s.gradient[t] = s.bounded[t] - s.y[t]
+        s.gradient[t] = s.bounded[t] - (1.0 if s.highs[t] > 0 else -1.0)
     for t in range(active):
-        if 0 < s.alpha[t] < bound:
-            weight = s.y[t] * s.alpha[t]
+        if s.lows[t] < s.weights[t] < s.highs[t]:
             for k in range(active, size):
-                s.gradient[k] += weight * np.float64(s.kernel[t, k])
+                s.gradient[k] += s.weights[t] * np.float64(s.kernel[t, k])
 
 
-@compiled_exactly
+@_rarely
 def _swap(s: State, i: int, j: int) -> None:
-    for values in (s.diagonal, s.y, s.alpha, s.gradient, s.bounded):
+    for values in (s.diagonal, s.weights, s.lows, s.highs, s.gradient, s.bounded):
         values[i], values[j] = values[j], values[i]
-    for flags in (s.rises, s.falls):
-        flags[i], flags[j] = flags[j], flags[i]
     s.order[i], s.order[j] = s.order[j], s.order[i]
-    for k in range(s.y.size):
+    for k in range(s.order.size):
         s.kernel[i, k], s.kernel[j, k] = s.kernel[j, k], s.kernel[i, k]
-    for k in range(s.y.size):
+    for k in range(s.order.size):
         s.kernel[k, i], s.kernel[k, j] = s.kernel[k, j], s.kernel[k, i]
 
 
-@compiled_exactly
-def _violations(s: State, active: int) -> tuple[float, float]:
-    """Largest violation among samples that may rise, and among those that may fall."""
+@_rarely
+def _settled(s: State, t: int, up: float, low: float) -> bool:
+    """Whether a multiplier at a bound will probably stay there."""
+    if s.weights[t] >= s.highs[t]:
+        return -s.gradient[t] > up
+    return s.weights[t] <= s.lows[t] and s.gradient[t] > low
+
+
+@_rarely
+def _look_at(s: State, active: int) -> None:
+    """Note in which directions weights may move; those of samples set aside, in none."""
+    for t in range(active):
+        _may_move(s, t)
+    s.rises[active:] = -np.inf
+    s.falls[active:] = -np.inf
+
+
+@_rarely
+def _shrink(s: State, active: int, restored: bool) -> tuple[int, bool]:
+    """Set samples aside that will probably stay at their bound."""
     up, low = -np.inf, -np.inf
     for t in range(active):
-        if s.rises[t]:
-            up = max(up, -s.gradient[t])
-        if s.falls[t]:
-            low = max(low, s.gradient[t])
-    return up, low
-
-
-@compiled_exactly
-def _settled(s: State, t: int, bound: float, up: float, low: float) -> bool:
-    """Whether a multiplier at a bound will probably stay there."""
-    value = s.y[t] * s.gradient[t]
-    if s.alpha[t] >= bound:
-        return -value > (up if s.y[t] > 0 else low)
-    if s.alpha[t] <= 0:
-        return value > (low if s.y[t] > 0 else up)
-    return False
-
-
-@compiled_exactly
-def _shrink(s: State, bound: float, active: int, restored: bool) -> tuple[int, bool]:
-    """Set samples aside that will probably stay at their bound."""
-    up, low = _violations(s, active)
+        up = max(up, s.rises[t] - s.gradient[t])
+        low = max(low, s.falls[t] + s.gradient[t])
     if not restored and up + low <= 10 * TOLERANCE:
         restored = True
-        _restore(s, bound, active)
-        active = s.y.size
+        _restore(s, active)
+        active = s.order.size
     t = 0
     while t < active:
-        if _settled(s, t, bound, up, low):
+        if _settled(s, t, up, low):
             active -= 1
             while active > t:
-                if not _settled(s, active, bound, up, low):
+                if not _settled(s, active, up, low):
                     _swap(s, t, active)
                     break
                 active -= 1
         t += 1
+    _look_at(s, active)
     return active, restored
 
 
-@compiled_exactly
-def _threshold(s: State, bound: float) -> float:
+@_rarely
+def _threshold(s: State) -> float:
     """The offset rho of the decision function."""
     upper, lower, total, free = np.inf, -np.inf, 0.0, 0
-    for t in range(s.y.size):
+    for t in range(s.order.size):
         value = s.gradient[t]
-        if s.alpha[t] >= bound:
-            if s.y[t] < 0:
-                upper = min(upper, value)
-            else:
-                lower = max(lower, value)
-        elif s.alpha[t] <= 0:
-            if s.y[t] > 0:
-                upper = min(upper, value)
-            else:
-                lower = max(lower, value)
+        if s.weights[t] >= s.highs[t]:
+            lower = max(lower, value)
+        elif s.weights[t] <= s.lows[t]:
+            upper = min(upper, value)
         else:
             free += 1
             total += value
     return total / free if free else (upper + lower) / 2
+
+
+@compiled_exactly
+def _begin(kernel: Floats, y: Floats, bound: float) -> State:
+    """State before the first step: all multipliers 0."""
+    size, wide = y.size, _wide(y.size)
+    square, diagonal, signs = np.zeros((size, wide), np.float32), np.zeros(wide), np.zeros(wide)
+    square[:, :size] = kernel
+    diagonal[:size] = np.diag(kernel)
+    signs[:size] = y
+    scores, nowhere = np.zeros(wide), np.full(wide, -np.inf)
+    s = State(
+        square, diagonal, np.zeros(wide), np.where(signs < 0, -bound, 0.0),
+        np.where(signs > 0, bound, 0.0), -signs, np.zeros(wide), nowhere, nowhere.copy(),
+        scores, scores.view(np.int64), np.arange(size),
+    )  # fmt: skip
+    _look_at(s, size)
+    return s
 
 
 @compiled_exactly
@@ -271,32 +278,31 @@ def solve(kernel: NDArray[np.float64], y: Floats, bound: float) -> tuple[Floats,
         solution.
     """
     size = y.size
-    s = State(
-        kernel.astype(np.float32), np.diag(kernel).copy(), y.copy(), np.zeros(size),
-        -y, np.zeros(size), y > 0, y < 0, np.empty(size), np.arange(size),
-    )  # fmt: skip
+    s = _begin(kernel, y, bound)
+    weights = s.weights
     active, restored, top = size, False, 0.0
     countdown = min(size, 1000) + 1
     while True:
         countdown -= 1
         if countdown == 0:
             countdown = min(size, 1000)
-            active, restored = _shrink(s, bound, active, restored)
+            active, restored = _shrink(s, active, restored)
         i, j = _select(s, active)
         if j < 0:
-            _restore(s, bound, active)
+            _restore(s, active)
             active = size
+            _look_at(s, active)
             i, j = _select(s, active)
             if j < 0:
                 break
             countdown = 1
-        a, b = s.alpha[i], s.alpha[j]
-        _step(s, i, j, bound)
-        top = max(top, s.alpha[i], s.alpha[j])
-        _update(s, i, j, a, b, bound, active)
-    weights = np.empty(size)
-    weights[s.order] = s.alpha * s.y
-    return weights, _threshold(s, bound), top
+        first, second = weights[i], weights[j]
+        _step(s, i, j)
+        top = max(top, abs(weights[i]), abs(weights[j]))
+        _update(s, i, j, first, second, active)
+    found = np.empty(size)
+    found[s.order] = weights[:size]
+    return found, _threshold(s), top
 
 
 @compiled_exactly
@@ -364,7 +370,7 @@ def predict_kernels(
     -------
     predicted : array, (p, m), uint8
     solved : int
-        Two-class problems that had to be solved; without ties one per pair of classes and bound.
+        Two-class problems that had to be solved: at most one per pair of classes and bound.
     """
     starts = np.searchsorted(labels, np.arange(n_classes + 1))
     predicted = np.zeros((bounds.size, len(across)), np.uint8)
@@ -381,9 +387,8 @@ def predict_kernels(
             for b in range(a + 1, n_classes):
                 size, other = starts[a + 1] - starts[a], starts[b + 1] - starts[b]
                 if size and other:
-                    of = np.empty(size + other, np.int64)
-                    of[:size] = np.arange(starts[a], starts[a + 1])
-                    of[size:] = np.arange(starts[b], starts[b + 1])
+                    of = np.arange(size + other)
+                    of += np.where(of < size, starts[a], starts[b] - size)
                     part = square[of][:, of]
                     solved += _vote(part, test[:, of], scaled, votes, (a, b), size)
         for c in range(scaled.size):

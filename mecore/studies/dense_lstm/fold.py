@@ -1,47 +1,54 @@
-"""One fold of dense LSTM spotting: three descriptors, two kinds of labels, one network for each.
+"""A fold of dense LSTM spotting: three descriptors, two kinds of labels, one network for each.
 
-A fold keeps the scores of every position of the left-out subjects, and of the validation subjects,
-after every few epochs. Which epoch and floor are taken, honestly or not, is decided from these
-scores (`mecore.studies.dense_lstm.scores`), without training again.
+The networks of a fold on one descriptor, of every seed, with true and permuted labels, are trained
+in one graph, on features that are projected once. A fold keeps the scores of every position of the
+left-out subjects after every few epochs, from which an oracle can choose without training again;
+its rows are what the honest choice finds.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mecore.descriptors.top.windows import Floats
 from mecore.errors import DataError
-from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.store import FoldResult
-from mecore.evaluation.videos import Expression, VideoItem
+from mecore.evaluation.folds import FoldPlan, FoldResult, rotated, timed
+from mecore.evaluation.videos import VideoItem
+from mecore.metrics.apex_spotting import count_apexes
+from mecore.models.dense_lstm.inputs import Inputs, window_vectors
 from mecore.models.dense_lstm.options import DESCRIPTORS, TARGETS, DenseOptions
 from mecore.models.dense_lstm.projection import fit_projection
 from mecore.runtime import seed_of
-from mecore.spotting.apex_labels import apex_or_middle, apex_scores, overlap_scores
-from mecore.studies.dense_lstm.features import video_features
-from mecore.studies.dense_lstm.limit import LimitClip, clip_features
+from mecore.spotting.apex_labels import apex_scores, overlap_scores
+from mecore.spotting.learning_free import METHODS
+from mecore.studies.dense_lstm import rows as dense_rows
+from mecore.studies.dense_lstm.features import clip_features, video_features, with_apexes
+from mecore.studies.dense_lstm.known_motion import LimitClip
 
+if TYPE_CHECKING:
+    from mecore.models.dense_lstm.training import Positions
+
+Plans = Sequence[FoldPlan]
 # Every n-th position of a training video is enough to find principal components.
 _THIN = 6
-Loaded = dict[str, tuple[Any, Floats]]
 
 
 @dataclass(frozen=True)
 class DenseTask:
-    """Dense LSTM spotting on some videos; calling it runs one fold.
+    """Dense LSTM spotting on some videos; calling it runs a fold with several seeds and labels.
 
     Parameters
     ----------
     items : tuple of VideoItem
         All videos.
     options : DenseOptions
-        The reading of the paper.
+        The interpretation of the paper.
     clips : tuple of LimitClip
         Clips of known motion that are scored, too, and never trained on.
     descriptors, targets : tuple of str
@@ -54,108 +61,190 @@ class DenseTask:
     descriptors: tuple[str, ...] = DESCRIPTORS
     targets: tuple[str, ...] = TARGETS
 
-    def __call__(self, plan: FoldPlan) -> FoldResult:
-        """Train and test on one fold; tables ``scores`` and ``history`` go with it."""
-        # Keras is imported where it trains: workers that compute features do without it.
+    def __call__(self, plans: Plans) -> list[FoldResult]:
+        """Train and test; tables ``scores``, ``settings``, ``history``, ``limit`` go with the rows.
+
+        Parameters
+        ----------
+        plans : sequence of FoldPlan
+            One fold, with several seeds, with true or permuted labels.
+        """
         from mecore import runtime
-        from mecore.studies.dense_lstm import fit as dense_lstm_fit
 
         runtime.configure()
-        start = time.perf_counter()
-        length = self.window(plan)
-        scores: list[pd.DataFrame] = []
-        history: list[pd.DataFrame] = []
+        seconds: dict[str, float] = {}
+        told, length = [self.told(plan) for plan in plans], self.window(plans[0])
+        inputs = self.inputs(plans[0])
+        scores, history = [], []
         for descriptor in self.descriptors:
-            loaded = self._features(plan, descriptor, length)
-            for target in self.targets:
-                name = f"{descriptor}-{target}"
-                seed = seed_of(plan.seed, f"{plan.name}-{name}")
-                train = self._trained(plan, loaded, target, length, np.random.default_rng(seed))
-                watched = {k: v for k, v in loaded.items() if v[0].subject not in plan.train}
-                fitted = dense_lstm_fit.fit(train, watched, self.options, seed)
-                scores.append(fitted.scores.assign(technique=name))
-                history.append(fitted.history.assign(technique=name))
-        table = pd.concat(scores, ignore_index=True).assign(length=length)
-        rows = pd.DataFrame({"subject": list(plan.test), "length": length})
-        seconds = {"fold": time.perf_counter() - start}
-        return FoldResult(rows, {"scores": table, "history": pd.concat(history)}, seconds)
+            with timed(seconds, "features"):
+                positions = self.positions(plans[0], descriptor, inputs, length)
+            with timed(seconds, "networks"):
+                own, curves = self.train(plans, told, descriptor, positions, length)
+            scores.append(own)
+            history.append(curves)
+        tables = {"scores": pd.concat(scores), "history": pd.concat(history)}
+        with timed(seconds, "choice"):
+            fps = {i.key: i.fps for i in self.items} | {c.key: c.fps for c in self.clips}
+            free = dense_rows.free_candidates(inputs, fps)
+            results = [self._result(plan, items, free, tables)
+                       for plan, items in zip(plans, told, strict=True)]  # fmt: skip
+        share = {part: value / len(plans) for part, value in seconds.items()}
+        return [replace(result, seconds=share) for result in results]
 
+    # -- what a fold sees -------------------------------------------------------------------------
     def window(self, plan: FoldPlan) -> int:
         """L, the mean length of an expression of the training subjects, or as the options say."""
-        fps = {item.fps for item in self.items if item.subject in plan.train}
-        rate = max(fps)
+        own = [item for item in self.items if item.subject in plan.train]
+        least = 2 * self.options.radius + 1
         if self.options.seconds:
-            return max(2 * self.options.radius + 1, round(self.options.seconds * rate))
-        lengths = [
-            e.offset - e.onset + 1
-            for item in self.items
-            if item.subject in plan.train
-            for e in item.expressions
-        ]
+            return max(least, round(self.options.seconds * max(item.fps for item in own)))
+        lengths = [offset - onset + 1 for item in own for onset, _, offset in item.spans]
         if not lengths:
             raise DataError("no micro-expression to train on", where=f"fold {plan.name}")
         # The paper: 9 frames for SMIC, 23 for its second database, the mean of each.
-        return max(2 * self.options.radius + 1, int(np.mean(lengths) + 0.5))
+        return max(least, int(np.mean(lengths) + 0.5))
 
-    def _features(self, plan: FoldPlan, descriptor: str, length: int) -> Loaded:
-        """Projected features of every video and clip that this fold needs, by its key."""
-        wanted = [*self.items, *(c for c in self.clips if c.subject in plan.test)]
+    def told(self, plan: FoldPlan) -> dict[str, VideoItem]:
+        """Videos by key, with the annotations that a fold sees of them.
+
+        With permuted labels, those of all but the left-out subjects are rotated in their videos.
+        """
+        items = {item.key: with_apexes(item, self.options) for item in self.items}
+        for key, item in items.items() if plan.labels == "permuted" else ():
+            if item.subject not in plan.test:
+                rng = np.random.default_rng(seed_of(plan.seed, f"labels of {key}"))
+                items[key] = rotated_item(item, rng)
+        return items
+
+    def inputs(self, plan: FoldPlan) -> dict[str, Inputs]:
+        """Features of all videos, and of the clips of the left-out subjects, by key."""
+        found = {item.key: video_features(item, self.options) for item in self.items}
+        own = [clip for clip in self.clips if clip.subject in plan.test]
+        return found | {clip.key: clip_features(clip, self.options) for clip in own}
+
+    def positions(
+        self, plan: FoldPlan, descriptor: str, inputs: Mapping[str, Inputs], length: int
+    ) -> Positions:
+        """Projected features of all positions of all videos."""
+        from mecore.models.dense_lstm.training import Positions
+
+        def vectors(key: str) -> Floats:
+            try:
+                return window_vectors(inputs[key], descriptor, self.options, length)
+            except ValueError as error:
+                todo = "exclude this video in the manifest"
+                raise DataError(str(error), where=key, todo=todo) from error
+
         # Twice through the videos, so that only one is in memory at full length.
-        rows = [
-            self._windows(item, descriptor, length)[::_THIN]
-            for item in self.items
-            if item.subject in plan.train
-        ]
-        project = fit_projection(np.concatenate(rows), self.options.components)
-        return {
-            key_of(item): (item, project(self._windows(item, descriptor, length)))
-            for item in wanted
-        }
+        training = [item.key for item in self.items if item.subject in plan.train]
+        thin = np.concatenate([vectors(key)[::_THIN] for key in training])
+        project = fit_projection(thin, self.options.components)
+        return Positions.of({key: project(vectors(key)) for key in inputs})
 
-    def _windows(self, item: Any, descriptor: str, length: int) -> Floats:
-        load = clip_features if isinstance(item, LimitClip) else video_features
-        try:
-            rows = load(item, self.options).windows(descriptor, self.options, length)
-        except ValueError as error:
-            raise DataError(
-                str(error), where=key_of(item), todo="exclude this video in the manifest"
-            ) from error
-        return rows - rows.mean(axis=0) if self.options.centre == "video" else rows
+    # -- networks ---------------------------------------------------------------------------------
+    def train(
+        self, plans: Plans, told: Sequence[Mapping[str, VideoItem]], descriptor: str,
+        positions: Positions, length: int,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+        """Train all networks of a fold on one descriptor.
 
-    def _trained(
-        self, plan: FoldPlan, loaded: Loaded, target: str, length: int, rng: np.random.Generator
-    ) -> list[tuple[Floats, Floats]]:
-        videos = []
-        for item, rows in loaded.values():
-            if item.subject in plan.train:
-                scores = target_scores(item, target, length, self.options)
-                if plan.labels == "permuted":
-                    scores = np.roll(scores, rng.integers(len(scores)))
-                videos.append((rows, scores))
-        return videos
+        Returns
+        -------
+        scores : DataFrame
+            fold, technique, epoch, video, length, scores of its positions; of all videos and clips
+            that were not trained on.
+        history : DataFrame
+            fold, technique, epoch, loss.
+        """
+        # Keras is imported where it trains: workers that compute features do without it.
+        from mecore.models.dense_lstm import stacked, training
 
+        names, rngs, windows = [], [], []
+        for (plan, own), target in product(zip(plans, told, strict=True), self.targets):
+            names.append((plan.key, f"{descriptor}-{target}"))
+            rngs.append(np.random.default_rng(seed_of(plan.seed, f"{plan.name}-{names[-1][1]}")))
+            videos = [
+                (positions.places[key][0], target_scores(item, target, length, self.options))
+                for key, item in own.items()
+                if item.subject in plan.train
+            ]
+            windows.append(training.training_windows(videos, self.options, rngs[-1]))
+        width, rows = positions.rows.shape[1], positions.rows
+        first = [stacked.fresh(width, self.options, rng) for rng in rngs]
+        stack = stacked.DenseStack(first, self.options)
+        trained = {item.key for item in self.items if item.subject in plans[0].train}
+        watched = {k: place for k, place in positions.places.items() if k not in trained}
+        copies, looks = pd.DataFrame(names, columns=["fold", "technique"]), []
 
-def key_of(item: Any) -> str:
-    """Name of a video in the tables of a fold."""
-    return item.name if isinstance(item, LimitClip) else f"{item.subject}/{item.video}"
+        def look(epoch: int) -> None:
+            scores = training.score_positions(stack, rows, list(watched.values()))
+            for key, own in zip(watched, scores, strict=True):
+                each = list(own.astype(np.float32))
+                looks.append(copies.assign(epoch=epoch, video=key, length=length, scores=each))
+
+        history = training.train(stack, rows, windows, self.options, rngs, look)
+        curves = copies.merge(history, left_index=True, right_on="copy").drop(columns="copy")
+        return pd.concat(looks), curves
+
+    # -- what is honestly chosen ------------------------------------------------------------------
+    def _result(
+        self, plan: FoldPlan, told: Mapping[str, VideoItem],
+        free: Mapping[str, dense_rows.Candidates], tables: Mapping[str, pd.DataFrame],
+    ) -> FoldResult:  # fmt: skip
+        """Rows and tables of one plan."""
+        own = {k: t[t.fold == plan.key].drop(columns="fold") for k, t in tables.items()}
+        items = [item for item in self.items if item.subject in plan.test]
+        rows: list[dict[str, Any]] = []
+        settings, limit = [], []
+        parts = own["scores"].groupby("technique", sort=False)
+        learnt = {technique: dense_rows.candidates(part) for technique, part in parts}
+        for technique, candidates in {**free, **learnt}.items():
+            first, floor = self.choose(plan, told, technique, candidates)
+            settings.append({"technique": technique, "first": first, "floor": floor})
+            found = {k: dense_rows.above(f, floor) for k, f in candidates[first].items()}
+            rows += [r for i in items for r in dense_rows.found_rows(technique, i, found[i.key])]
+            for clip in self.clips if plan.labels == "true" else ():
+                if clip.subject in plan.test:
+                    counts = count_apexes([(found[clip.key].apexes, [clip.interval])])
+                    levels = {"subject": clip.subject, "peak": clip.peak, "noise": clip.noise}
+                    limit.append({"technique": technique, **levels, **counts._asdict()})
+        own["scores"] = own["scores"][own["scores"].video.isin([item.key for item in items])]
+        own |= {"settings": pd.DataFrame(settings), "limit": pd.DataFrame(limit)}
+        return FoldResult(dense_rows.as_table(rows), own)
+
+    def choose(
+        self, plan: FoldPlan, told: Mapping[str, VideoItem], technique: str,
+        candidates: dense_rows.Candidates,
+    ) -> dense_rows.Setting:  # fmt: skip
+        """Choose epoch and floor on the validation subjects.
+
+        Without learning, threshold and floor are chosen on all subjects that are not left out.
+        """
+        free = technique in METHODS
+        sides = (*plan.train, *plan.validation) if free else plan.validation
+        own = {key: item.intervals for key, item in told.items() if item.subject in sides}
+        fixed = not (free or self.options.floor)
+        return dense_rows.choose(candidates, (0.0,) if fixed else dense_rows.floors(technique), own)
 
 
 def target_scores(item: VideoItem, target: str, length: int, options: DenseOptions) -> Floats:
-    """Training targets of the positions of one video (Eqs. 1 and 2)."""
+    """Training targets of the positions of one video (Eqs. 1 and 2), whose apexes are known."""
     limits: dict[str, Any] = {"cut": options.cut, "inclusive": options.inclusive}
     if target == "overlap":
         return overlap_scores(item.intervals, item.n_frames, length, **limits)
-    apexes = [apex_of(e) for e in item.expressions]
+    apexes = np.array([e.apex for e in item.expressions], np.int64)
     return apex_scores(apexes, item.n_frames, length, ramp=options.ramp, **limits)
 
 
-def apex_of(expression: Expression) -> int:
-    """The apex, or the middle where none is annotated."""
-    return apex_or_middle(expression.onset, expression.apex, expression.offset)[0]
-
-
-def lost_expressions(items: Iterable[VideoItem], lengths: Sequence[int]) -> pd.DataFrame:
-    """How many expressions are too short to reach an overlap of one half, by window length."""
-    durations = [e.offset - e.onset + 1 for item in items for e in item.expressions]
-    lost = [sum(d < 0.5 * n for d in durations) for n in lengths]
-    return pd.DataFrame({"L": list(lengths), "expressions": len(durations), "without target": lost})
+def rotated_item(item: VideoItem, rng: np.random.Generator) -> VideoItem:
+    """Rotate the annotations of a video by a random offset that cuts no expression in two."""
+    while True:
+        frame = np.argsort(rotated(np.arange(item.n_frames), rng)).tolist()
+        moved = tuple(
+            replace(e, onset=frame[e.onset], apex=None if e.apex is None else frame[e.apex],
+                    offset=frame[e.offset])
+            for e in item.expressions
+        )  # fmt: skip
+        if all(e.onset <= e.offset for e in moved):
+            return replace(item, expressions=tuple(sorted(moved, key=lambda e: e.onset)))

@@ -1,146 +1,81 @@
-"""Clips of known motion, to find out how small a movement a spotter can still see.
+"""The detection limit: F1 on clips of known motion, by its size or by noise.
 
-Each clip shows one person of the phantom and one micro-expression in its middle, whose largest
-displacement of the skin is prescribed, under noise that is prescribed; everything else that the
-phantom's people do, blinks, gaze, sway of the head, goes on as in its videos.
+Counts are those that folds store, see `mecore.studies.dense_lstm.fold`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 
-import cv2
-import joblib
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.data.database import Database
-from mecore.data.files import source_digest
-from mecore.data.places import cache_home
-from mecore.models.dense_lstm.options import DenseOptions
-from mecore.phantom.actor import Actor
-from mecore.phantom.anatomy import CANONICAL
-from mecore.phantom.camera import Camera
-from mecore.phantom.emotions import draw_expression
-from mecore.phantom.identity import draw_identity
-from mecore.phantom.script import Event, Take, subject_names
-from mecore.phantom.spec import LONG, PhantomSpec
-from mecore.phantom.tracks import perform
-from mecore.preprocessing.registration import register_clip
-from mecore.studies.dense_lstm.features import DenseFeatures, describe_faces
-
-PEAKS = (0.1, 0.2, 0.35, 0.6, 1.0, 1.75, 3.0)
-NOISES = (0.0, 2.0, 4.0, 8.0)
-_EMOTIONS = ("happiness", "disgust", "surprise", "anger")
-_FRAMES, _ONSET, _RISE, _LENGTH = 72, 31, 4, 10
+from mecore.evaluation.statistics import interval, pooled
+from mecore.evaluation.study import summary
+from mecore.metrics.spotting import measures
 
 
-@dataclass(frozen=True)
-class LimitClip:
-    """One clip.
+def usual_noise(counts: pd.DataFrame) -> float:
+    """Noise of the clips whose motion varies."""
+    return float(counts.noise.mode().iloc[0])
+
+
+def level_counts(counts: pd.DataFrame, by: str) -> dict[str, NDArray[np.float64]]:
+    """Counts (R, S, 3) of one technique, in R runs and of S subjects, by level of motion or noise.
 
     Parameters
     ----------
-    subject : str
-        Id as in the database.
-    index : int
-        Number of the person, from 0.
-    peak : float
-        Largest displacement of the skin from onset to apex, pixels of the frame.
-    noise : float
-        Noise of the sensor, grey levels.
-    turn : int
-        Number of the repetition.
+    counts : DataFrame
+        seed, subject, tp, fp, fn and the levels.
+    by : {"peak", "noise"}
+        Levels.
     """
-
-    subject: str
-    index: int
-    peak: float
-    noise: float
-    turn: int
-
-    @property
-    def name(self) -> str:
-        """Key in the tables of a fold."""
-        return f"limit/{self.subject}/{self.peak:g}/{self.noise:g}/{self.turn}"
-
-    @property
-    def interval(self) -> tuple[int, int]:
-        """Onset and offset of its expression, inclusive."""
-        return _ONSET, _ONSET + _LENGTH - 1
-
-    fps = float(LONG.fps)
-    n_frames = _FRAMES
+    whole = counts.groupby([by, "seed", "subject"])[["tp", "fp", "fn"]].sum()
+    shape = counts.seed.nunique(), counts.subject.nunique(), 3
+    return {f"{level:g}": own.to_numpy(np.float64).reshape(shape)
+            for level, own in whole.groupby(level=0)}  # fmt: skip
 
 
-def limit_clips(database: Database, turns: int = 2) -> tuple[LimitClip, ...]:
-    """List the clips of a phantom's people: every size at usual noise, every noise at one pixel.
+def f1_at(counts: pd.DataFrame, by: str) -> pd.DataFrame:
+    """F1 of one technique by level (`level_counts`), see `mecore.evaluation.study.summary`."""
+    runs = level_counts(counts, by)
+    table = summary(_f1(pooled(runs)), interval(runs, _f1))
+    return table.set_axis(table.measure.astype(float), axis=0)
 
-    Empty for databases of people and for the phantom's short clips.
+
+def half_seen(counts: pd.DataFrame) -> pd.DataFrame:
+    """How well one technique sees small and large motion, see `mecore.evaluation.study.summary`.
+
+    F1 at the smallest motion, at one pixel and at the largest; and the pixels from which on it is
+    one half, interpolated.
     """
-    if not database.manifest.synthetic or database.manifest.length != "long":
-        return ()
-    names = {subject_names(LONG, i)[0].lstrip("s"): i for i in range(LONG.subjects)}
-    usual = LONG.nuisance.noise
-    levels = [(peak, usual) for peak in PEAKS] + [(1.0, noise) for noise in NOISES]
-    return tuple(
-        LimitClip(subject, names[subject], peak, noise, turn)
-        for subject in sorted(set(database.videos.subject))
-        if subject in names
-        for peak, noise in levels
-        for turn in range(turns)
-    )
+    runs = level_counts(counts, "peak")
+    return summary(_seen(pooled(runs)), interval(runs, _seen))
 
 
-def clip_features(clip: LimitClip, options: DenseOptions) -> DenseFeatures:
-    """Render, register and describe a clip; only its features are kept, in the cache."""
-    memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
-    chosen = (options.geometry, options.follow, options.size, options.blocks, options.radius,
-              options.bins)  # fmt: skip
-    code = source_digest("data", "preprocessing", "descriptors", "spotting")
-    compute = memory.cache(_compute, ignore=["options"])
-    return DenseFeatures(*compute(clip, chosen, code, _FRAMES, options))
+def _f1(counts: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    return {level: measures(own)["f1"] for level, own in counts.items()}
 
 
-def _compute(
-    clip: LimitClip, chosen: object, code: str, n_frames: int, options: DenseOptions
-) -> tuple[object, ...]:
-    seen = register_clip(
-        render(clip), options.size, geometry=options.geometry, follow=options.follow,
-        where=clip.name,
-    )  # fmt: skip
-    return (*describe_faces(seen, clip.fps, options), seen.states)
+def _seen(counts: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    f1 = _f1(counts)
+    levels = list(f1)
+    shown = {f"F1 at {level} px": f1[level] for level in (levels[0], "1", levels[-1])}
+    curve = np.stack(list(f1.values()), axis=-1)
+    return shown | {"px for F1 = 0.5": crossing(np.array(levels, float), curve)}
 
 
-def render(clip: LimitClip) -> list[NDArray[np.uint8]]:
-    """Frames of a clip, (256, 256, 3) RGB, through the usual compression of single frames."""
-    spec = replace(LONG, nuisance=replace(LONG.nuisance, noise=clip.noise, macros=0.0))
-    # The same take for every size and noise: nothing else differs between two levels.
-    seed = (spec.seed, 50, clip.index, clip.turn)
-    take = _take(clip, spec, seed)
-    actor, camera = Actor(draw_identity(spec.seed, clip.index), spec.size), Camera(spec)
-    tracks = perform(take, actor.rig, spec)
-    rng = np.random.default_rng((*seed, 2))
-    frames = []
-    for i in range(take.n_frames):
-        state = tracks.state(i)
-        clean = actor.render(state, actor.rig.skin_field(state))
-        frames.append(_coded(camera.expose(clean, tracks.tone[i], rng), spec))
-    return frames
+def crossing(levels: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Level from which on curves (…, levels) reach one half, interpolated on a logarithmic axis.
 
-
-def _take(clip: LimitClip, spec: PhantomSpec, seed: tuple[int, ...]) -> Take:
-    draw = np.random.default_rng(seed)
-    emotion = _EMOTIONS[(clip.index + clip.turn) % len(_EMOTIONS)]
-    # Displacements of a script are in canonical pixels.
-    peak = clip.peak * CANONICAL / spec.size
-    event = Event("micro", _ONSET, _ONSET + _RISE, _ONSET + _LENGTH - 1,
-                  draw_expression(emotion, draw), peak)  # fmt: skip
-    folder, number = subject_names(spec, clip.index)
-    return Take(clip.index, folder, number, clip.name, "", _FRAMES, (event,), (*seed, 1))
-
-
-def _coded(frame: NDArray[np.uint8], spec: PhantomSpec) -> NDArray[np.uint8]:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, spec.nuisance.video_quality]
-    code = cv2.imencode(".jpg", frame[..., ::-1], quality)[1]
-    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    NaN where a curve never does, the first level where it always does.
+    """
+    above = curves >= 0.5
+    first = above.argmax(axis=-1)[..., None]
+    before = np.maximum(first - 1, 0)
+    a, b = (np.take_along_axis(curves, at, -1) for at in (before, first))
+    x, y = (np.log(levels)[at] for at in (before, first))
+    share = np.divide(0.5 - a, b - a, out=np.zeros_like(a), where=b != a)
+    found = np.exp(x + share * (y - x))[..., 0]
+    return np.where(above.any(axis=-1), np.where(above[..., 0], levels[0], found), np.nan)

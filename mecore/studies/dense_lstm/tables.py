@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mecore.data.database import Database
-from mecore.models.dense_lstm.options import DESCRIPTORS, DenseOptions, option_table, reading
+from mecore.evaluation.statistics import holm, paired_permutation
+from mecore.metrics import spotting
+from mecore.models.choices import choice_table
+from mecore.models.dense_lstm.inputs import descriptor_options
+from mecore.models.dense_lstm.options import DESCRIPTORS, DenseOptions
 from mecore.report.published import printed_table
+from mecore.report.scores import cell, score_table, select
+from mecore.report.tables import number, word
 from mecore.spotting.learning_free import METHODS
-from mecore.studies.dense_lstm.features import descriptor_options
 from mecore.studies.dense_lstm.figures import title_of
-from mecore.studies.dense_lstm.fold import lost_expressions
-from mecore.studies.dense_lstm.study import COLUMN_NAMES, DenseStudy, run_dense_lstm
+from mecore.studies.dense_lstm.limit import half_seen, usual_noise
+from mecore.studies.dense_lstm.study import DenseStudy
 
 MEASURES = {
     "F1": "f1", "true positives": "tp", "false positives": "fp", "missed": "fn",
@@ -33,27 +36,63 @@ _DATA = {"1": "printed, SMIC-VIS-E", "2": "printed, «CASME2»"}
 
 
 def by_column(study: DenseStudy) -> pd.DataFrame:
-    """F1 of every technique in each column."""
-    table = pd.DataFrame({c: {t: s["f1"] for t, s in study.columns[c].items()}
-                          for c in COLUMN_NAMES})  # fmt: skip
-    return table.loc[study.techniques].rename(index=title_of)
+    """F1 of every technique in each column, and what it reaches by luck."""
+    columns = list(study.scores.column.unique())
+    rows = {
+        title_of(t): {c: cell(select(study.scores, c, t)["f1"]) for c in columns}
+        | {"by luck": cell(select(study.luck(t))["f1"])}
+        for t in study.methods
+    }
+    return pd.DataFrame(rows).T
 
 
-def measures(study: DenseStudy, column: str = "honest") -> pd.DataFrame:
-    """Every measure of every technique in one column."""
-    table = pd.DataFrame(study.columns[column]).T.loc[study.techniques]
-    table = table[list(MEASURES.values())].set_axis(list(MEASURES), axis=1)
-    return table.rename(index=title_of)
+def measures(study: DenseStudy, techniques: list[str], column: str = "honest") -> pd.DataFrame:
+    """Every measure of some techniques in one column."""
+    parts = {title_of(t): select(study.scores, column, t) for t in techniques}
+    return score_table(parts, MEASURES)
 
 
-def beside(published: dict[str, Any], study: DenseStudy) -> pd.DataFrame:
+def beside_published(study: DenseStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Printed F1 beside measured ones; no printed number is of the same data."""
-    measured = by_column(study)
-    for number, name in _DATA.items():
-        printed = printed_table(published, number)["F1"]
-        values = {title_of(t): printed.get(_PRINTED.get(t, "")) for t in study.techniques}
-        measured.insert(int(number) - 1, name, pd.Series(values, dtype=float))
-    return measured
+    printed = {name: printed_table(published, table)["F1"] for table, name in _DATA.items()}
+    rows = {
+        title_of(t): {name: values.get(_PRINTED.get(t, "")) for name, values in printed.items()}
+        | {f"measured, {c}": cell(select(study.scores, c, t)["f1"]) for c in ("honest", "oracle")}
+        for t in study.methods
+    }
+    return pd.DataFrame(rows).T
+
+
+def answer(study: DenseStudy, data: str) -> str:
+    """Which network and which spotter without learning are best, as a sentence."""
+    f1 = {t: select(study.scores, "honest", t)["f1"] for t in study.methods}
+    network, rule = (max(ts, key=lambda t: f1[t].score) for ts in (study.networks, METHODS))
+    return (
+        f"**On {data}**, honest column: the best network is {title_of(network)}, F1 "
+        f"{cell(f1[network])}; the best spotter that learns nothing is {title_of(rule)}, F1 "
+        f"{cell(f1[rule])}."
+    )
+
+
+def compare(study: DenseStudy, first: str, second: str) -> tuple[float, float]:
+    """Difference of two techniques in honest F1, and its p-value (paired over subjects)."""
+    one, two = (
+        [study.counts(study.rows("honest", s, t))["one"][..., None] for s in study.seeds()]
+        for t in (first, second)
+    )
+    return paired_permutation(one, two, lambda c: spotting.measures(c[..., 0])["f1"])
+
+
+def compared(study: DenseStudy) -> pd.DataFrame:
+    """Each network against each spotter without learning: difference in F1, p by Holm's rule."""
+    pairs = [(network, rule) for network in study.networks for rule in METHODS]
+    tests = [compare(study, *pair) for pair in pairs]
+    adjusted = holm([p for _, p in tests])
+    rows: dict[str, dict[str, str]] = {}
+    for (network, rule), (change, _), p in zip(pairs, tests, adjusted, strict=True):
+        text = f"{number(change, 2)} (p = {number(p, 3)})"
+        rows.setdefault(title_of(network), {})[f"minus {title_of(rule)}"] = text
+    return pd.DataFrame(rows).T
 
 
 def sizes(options: DenseOptions) -> pd.DataFrame:
@@ -78,7 +117,7 @@ def sizes(options: DenseOptions) -> pd.DataFrame:
 
 def tracking(study: DenseStudy) -> pd.DataFrame:
     """Frames of each subject in which the face was found, tracked, found again, lost."""
-    rows = [{"subject": i.subject} | study.features(i).states for i in study.task.items]
+    rows = [{"subject": i.subject} | dict(study.features(i).states) for i in study.task.items]
     table = pd.DataFrame(rows).groupby("subject").sum()
     states = ["found", "tracked", "found again", "lost"]
     return table.reindex(columns=states, fill_value=0).fillna(0).astype(int)
@@ -87,80 +126,59 @@ def tracking(study: DenseStudy) -> pd.DataFrame:
 def too_short(study: DenseStudy) -> pd.DataFrame:
     """Expressions that no window of a length can overlap by half, by length."""
     chosen = {study.task.window(p) for p in study.plans_with("true")}
-    table = lost_expressions(study.task.items, sorted(chosen | {9, 23}))
-    table["taken here"] = [n in chosen for n in table.L]
-    return table
+    durations = [b - a + 1 for item in study.task.items for a, b in item.intervals]
+    return pd.DataFrame([
+        {"L": n, "expressions": len(durations),
+         "without target": sum(d < 0.5 * n for d in durations), "taken here": n in chosen}
+        for n in sorted(chosen | {9, 23})
+    ])  # fmt: skip
 
 
 def where_false(study: DenseStudy, database: Database) -> pd.DataFrame:
-    """False positives of the honest column: in a macro-expression, or elsewhere."""
+    """False positives of the honest column, mean over seeds: in macro-expressions, or not."""
     macro = database.samples[database.samples.kind == "macro"]
     spans = {f"{k[0]}/{k[1]}": list(zip(g.onset, g.offset, strict=True))
              for k, g in macro.groupby(["subject", "video"])}  # fmt: skip
     result = {}
-    for technique in study.techniques:
-        inside = elsewhere = 0
-        for key, item in study.items.items():
-            apexes = study.found(technique, key, study.choice(technique, item.subject)).apexes
-            wrong = [x for x in apexes if not any(a <= x <= b for a, b in item.intervals)]
-            hits = sum(any(a <= x <= b for a, b in spans.get(key, [])) for x in wrong)
-            inside, elsewhere = inside + hits, elsewhere + len(wrong) - hits
-        result[technique] = {"in a macro-expression": inside, "elsewhere": elsewhere}
-    return pd.DataFrame(result).T.rename(index=title_of)
+    for technique in study.methods:
+        inside = elsewhere = 0.0
+        for seed in study.seeds():
+            found = study.rows("honest", seed, technique)[0]
+            for key, item in study.items.items():
+                wrong = [x for x in found[key].apexes
+                         if not any(a <= x <= b for a, b in item.intervals)]  # fmt: skip
+                hits = sum(any(a <= x <= b for a, b in spans.get(key, [])) for x in wrong)
+                inside, elsewhere = inside + hits, elsewhere + len(wrong) - hits
+        n = len(study.seeds())
+        result[title_of(technique)] = {
+            "in a macro-expression": inside / n,
+            "elsewhere": elsewhere / n,
+        }
+    return pd.DataFrame(result).T
 
 
-def variants(
-    study: DenseStudy,
-    database: Database,
-    changes: dict[str, dict[str, Any]],
-    results: Path,
-    descriptor: str = "hog",
-    **execution: Any,
-) -> pd.DataFrame:
+def variants(studies: dict[str, DenseStudy], descriptor: str = "hog") -> pd.DataFrame:
     """Honest and oracle F1 of the networks on one descriptor under other options."""
-    ours = {f: getattr(study.task.options, f) for f in study.task.options.__dataclass_fields__}
-    rows = {"as above": study}
-    for name, change in changes.items():
-        options = reading(**(ours | change))
-        rows[name] = run_dense_lstm(
-            database, options, results, labels=("true",), limit_turns=0,
-            descriptors=(descriptor,), **execution,
-        )  # fmt: skip
-    table = {
-        name: {
-            f"{title_of(f'{descriptor}-{t}')}, {column}": other.score(f"{descriptor}-{t}", column)[
-                "f1"
-            ]
-            for t in study.task.targets
+    rows = {}
+    for name, study in studies.items():
+        rows[name] = {
+            f"{title_of(f'{descriptor}-{target}')}, {column}": cell(
+                select(study.score(column, f"{descriptor}-{target}"))["f1"]
+            )
+            for target in study.task.targets
             for column in ("honest", "oracle")
         }
-        for name, other in rows.items()
-    }
-    return pd.DataFrame(table).T
-
-
-def halfway(limit: pd.DataFrame) -> pd.DataFrame:
-    """Smallest motion at which each technique reaches half of the best F1, by interpolation."""
-    usual = limit[limit.noise == limit.noise.mode().iloc[0]]
-    rows = {}
-    for technique, part in usual.groupby("technique", sort=False):
-        counts = part.groupby("peak")[["tp", "fp", "fn"]].sum()
-        f1 = 2 * counts.tp / (2 * counts.tp + counts.fp + counts.fn).clip(lower=1)
-        above = np.flatnonzero(f1.to_numpy() >= 0.5)
-        found = float(_crossing(f1, int(above[0]))) if above.size else None
-        rows[title_of(str(technique))] = {
-            "F1 at 0.1 pixels": f1.iloc[0], "F1 at 1 pixel": f1.get(1.0),
-            "F1 at 3 pixels": f1.iloc[-1], "pixels for F1 = 0.5": found,
-        }  # fmt: skip
     return pd.DataFrame(rows).T
 
 
-def _crossing(f1: pd.Series, first: int) -> float:
-    if first == 0:
-        return float(f1.index[0])
-    a, b = f1.iloc[first - 1], f1.iloc[first]
-    x, y = np.log(f1.index[first - 1]), np.log(f1.index[first])
-    return float(np.exp(x + (0.5 - a) / (b - a) * (y - x)))
+def halfway(study: DenseStudy) -> pd.DataFrame:
+    """How well each technique sees small and large motion, and half of the expressions."""
+    limit = study.limit
+    if not len(limit):
+        return limit
+    usual = limit[limit.noise == usual_noise(limit)]
+    parts = {title_of(t): select(half_seen(usual[usual.technique == t])) for t in study.methods}
+    return score_table(parts, {m: m for m in parts[title_of(study.methods[0])]}).T
 
 
 def choices() -> pd.DataFrame:
@@ -168,14 +186,10 @@ def choices() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"choice": f"{r['topic']} ({r['name']})", "paper": r["paper"],
-             "here": _word(r["default"]), "why": r["why"]}
-            for r in option_table()
+             "here": word(r["default"]), "why": r["why"]}
+            for r in choice_table(DenseOptions)
         ]
     )  # fmt: skip
-
-
-def _word(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def free_spotters() -> pd.DataFrame:

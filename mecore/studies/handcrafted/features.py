@@ -1,130 +1,177 @@
-"""Descriptors of all clips: computed once per clip, kept in the cache, read as memory maps."""
+"""Descriptors of all clips: computed once per video, kept in the cache, put together on disk.
+
+What is kept of an expression are counts, directions and flow; no face is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
-from dataclasses import asdict
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.data.files import digest, file_sha256, source_digest, write_whole
+from mecore.data.code import code_digest
+from mecore.data.files import digest, write_whole
 from mecore.data.places import cache_home
+from mecore.descriptors.materials import Materials, describe, options_of
+from mecore.descriptors.registry import Descriptor
 from mecore.errors import DataError
-from mecore.evaluation import clips as clip_code
-from mecore.evaluation import videos
-from mecore.evaluation.clips import Clip, apex_frame, face_clip
-from mecore.studies.handcrafted import methods as method_code
-from mecore.studies.handcrafted.methods import DESCRIPTORS, METHODS, HandcraftedOptions, prepare
+from mecore.evaluation.cache import cached
+from mecore.evaluation.clips import Clip
+from mecore.evaluation.videos import VideoItem
+from mecore.preprocessing.clips import face_clips
+from mecore.studies.handcrafted.options import HandcraftedOptions
 
-Stored = dict[str, NDArray[Any]]
+Array = NDArray[Any]
+Compute = Callable[..., Array]
 # Values and clips that are multiplied at a time, so that memory does not grow with either.
 BLOCK, ROWS = 2048, 1024
-_FLOW_OPTIONS = ("engine", "textured", "length", "weight")
 
 
-def clip_features(clip: Clip, options: HandcraftedOptions) -> Stored:
-    """Return every descriptor of one clip, from the cache where it is there.
+@dataclass(frozen=True)
+class Expressions:
+    """The expressions of one video, as descriptors see them; decoded when first asked for.
+
+    Parameters
+    ----------
+    item : VideoItem
+        The video.
+    options : HandcraftedOptions
+        Options of all descriptors.
+    """
+
+    item: VideoItem
+    options: HandcraftedOptions
+
+    @cached_property
+    def materials(self) -> list[Materials]:
+        """Materials of each expression."""
+        faces = face_clips(self.item.footage, self.item.spans)
+        return [
+            Materials(frames=frames, points=points, span=span, **asdict(self.options))
+            for (frames, points), span in zip(faces, self.item.spans, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is computed of some expressions; its identity is all that the result depends on."""
+
+    compute: Compute
+    expressions: Expressions
+
+    @property
+    def materials(self) -> list[Materials]:
+        """Materials of each expression."""
+        return self.expressions.materials
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Function, code, options that it reads, video and spans."""
+        item = self.expressions.item
+        return (*known_of(self.compute, self.expressions.options),
+                item.footage.identity, item.spans)  # fmt: skip
+
+
+def known_of(compute: Compute, options: HandcraftedOptions) -> tuple[object, ...]:
+    """What the array of a clip depends on but the clip: function, code, options that are read."""
+    values = asdict(options)
+    read = {name: values[name] for name in options_of(compute, values)}
+    code = code_digest(compute.__module__, face_clips.__module__, Materials.__module__)
+    return compute.__module__, compute.__qualname__, code, read
+
+
+def shown_flow(aligned: NDArray[np.float32], apex: int) -> NDArray[np.float32]:
+    """Return the motion from onset to apex on a quarter of the pixels, for figures."""
+    return aligned[max(apex, 1) - 1][::2, ::2]
+
+
+def array_of(clip: Clip, compute: Compute, options: HandcraftedOptions) -> Array:
+    """Return what a function gives of one clip, from the cache where it is there.
 
     Raises
     ------
     DataError, FaceError
-        See `mecore.evaluation.clips.face_clip`.
+        See `mecore.preprocessing.clips.face_clips`.
     ValueError
         A descriptor refused the clip.
     """
-    memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
-    chosen = {name: getattr(options, name) for name in _FLOW_OPTIONS}
-    stored: Stored = memory.cache(_compute, ignore=["options"])(clip, chosen, _code(), options)
-    return stored
+    whole = cached(describe, Source(compute, Expressions(clip.item, options)))
+    return np.asarray(whole[clip.number])
 
 
-@cache
-def _code() -> str:
-    """Digest of all code that a stored descriptor depends on."""
-    own = [file_sha256(Path(str(m.__file__))) for m in (clip_code, method_code)]
-    return digest([source_digest("data", "preprocessing", "descriptors"), *own])
+def compute_all(item: VideoItem, computes: Iterable[Compute], options: HandcraftedOptions) -> None:
+    """Compute some functions of a video, and keep what they give; it is decoded once at most."""
+    expressions = Expressions(item, options)
+    for compute in computes:
+        cached(describe, Source(compute, expressions))
 
 
-def _compute(clip: Clip, chosen: Any, code: str, options: HandcraftedOptions) -> Stored:
-    frames, points = face_clip(clip)
-    material = prepare(frames, points, apex_frame(clip, frames), options)
-    return {name: function(material, options) for name, function in DESCRIPTORS.items()}
+def matrix_file(clips: Sequence[Clip], kind: Descriptor, options: HandcraftedOptions) -> Path:
+    """File of the features of some clips in this order."""
+    places = [(clip.item.footage.identity, clip.item.spans, clip.number) for clip in clips]
+    known = *known_of(kind.compute, options), kind.scale, kind.planes, code_digest(__name__)
+    return cache_home() / "handcrafted" / digest([known, places]) / f"{kind.name}.npy"
 
 
-def prepare_clips(
-    clips: Iterable[Clip], options: HandcraftedOptions, executor: Executor, *, progress: bool = True
+def gram_file(path: Path) -> Path:
+    """File of the inner products of the features in a file."""
+    return path.with_suffix(".gram.npy")
+
+
+def write_matrix(
+    clips: Sequence[Clip], kind: Descriptor, options: HandcraftedOptions, path: Path
 ) -> None:
-    """Compute the descriptors of many clips; what is in the cache is not computed again.
+    """Write features and Gram matrix of a descriptor; of one that is learnt, the arrays alone.
+
+    Parameters
+    ----------
+    clips, kind, options
+        What of whom.
+    path : Path
+        See `matrix_file`: (n, d) float32, and (n, n) in `gram_file`; or (n, …) float32 for what is
+        learnt in each fold.
 
     Raises
     ------
     DataError
-        Some clips cannot be used: all of them are named, and the others are kept.
+        NaN or infinite features: descriptor and clip are named.
     """
-    compute = partial(clip_features, options=options)
-    videos.prepare(compute, clips, executor, what="clips", progress=progress)
+    if path.is_file():
+        return
+    rows = partial(_write_rows, clips, kind, options)
+    if kind.learn is not None:
+        write_whole(path, rows)
+        return
+    aside = path.with_suffix(".features.npy")
+    write_whole(aside, rows)
+    gram = blockwise_gram(np.load(aside, mmap_mode="r"))
+    write_whole(gram_file(path), lambda place: np.save(place, gram))
+    aside.replace(path)
 
 
-def feature_folder(clips: Sequence[Clip], options: HandcraftedOptions) -> Path:
-    """Folder of the feature matrices of some clips in this order."""
-    known = [asdict(c) for c in clips], asdict(options), _code()
-    return cache_home() / "handcrafted" / digest(known)
-
-
-def write_matrices(
-    clips: Sequence[Clip], methods: Sequence[str], options: HandcraftedOptions
-) -> Path:
-    """Write features and Gram matrix of every method whose features are not learnt.
-
-    Returns
-    -------
-    Path
-        Folder of ``<method>.npy`` (n, d) float32 and ``<method>.gram.npy`` (n, n); ``atomic.npy``
-        (n, frames, 36, 2) for what is learnt in each fold.
-
-    Raises
-    ------
-    DataError
-        NaN or infinite features: method and clip are named.
-    """
-    folder = feature_folder(clips, options)
-    for name in methods:
-        path = folder / f"{name}.npy"
-        if path.is_file():
-            continue
-        if not METHODS[name].fitted:
-            aside = folder / f"{name}.features.npy"
-            write_whole(aside, partial(_write_rows, clips, name, options))
-            gram = blockwise_gram(np.load(aside, mmap_mode="r"))
-            write_whole(folder / f"{name}.gram.npy", partial(_save, gram))
-            aside.replace(path)
-        else:
-            write_whole(path, partial(_write_rows, clips, name, options))
-    return folder
-
-
-def _save(array: NDArray[Any], path: Path) -> None:
-    np.save(path, array)
-
-
-def _write_rows(clips: Sequence[Clip], name: str, options: HandcraftedOptions, path: Path) -> None:
+def _write_rows(
+    clips: Sequence[Clip], kind: Descriptor, options: HandcraftedOptions, path: Path
+) -> None:
     """Write the features of one clip after the other, without holding them all in memory."""
-    method, out = METHODS[name], None
-    for number, clip in enumerate(clips):
-        stored = clip_features(clip, options)[method.source]
-        row = stored if method.fitted else method.features(stored[None])[0]
+    out = None
+    for number, row in enumerate(_rows(clips, kind, options)):
         if not np.isfinite(row).all():
-            raise DataError(f"{method.title} gives NaN or infinite values", where=clip.name)
+            raise DataError(f"{kind.title} gives NaN or infinite values", where=clips[number].name)
         if out is None:
             shape = (len(clips), *row.shape)
             out = np.lib.format.open_memmap(path, "w+", np.float32, shape)
         out[number] = row
+
+
+def _rows(clips: Sequence[Clip], kind: Descriptor, options: HandcraftedOptions) -> Iterator[Array]:
+    for clip in clips:
+        stored = array_of(clip, kind.compute, options)
+        yield stored if kind.learn is not None else kind.vectors(stored[None])[0]
 
 
 def blockwise_gram(features: NDArray[np.float32]) -> NDArray[np.float64]:

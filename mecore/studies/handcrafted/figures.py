@@ -13,16 +13,19 @@ from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
-from mecore.descriptors.graph_sparse_coding import Dictionary, learn_dictionary
-from mecore.descriptors.mdmo import atomic_mdmo, polar_feature
-from mecore.descriptors.mdmo_regions import N_REGIONS, mdmo_regions, region_polygons
-from mecore.evaluation.clips import SIDE, Clip, apex_frame, face_clip
+from mecore.descriptors.graph_sparse_coding import Dictionary
+from mecore.descriptors.materials import Materials
+from mecore.descriptors.mdmo import atomic_mdmo
+from mecore.descriptors.mdmo_regions import N_REGIONS, region_polygons
+from mecore.descriptors.sparse_mdmo import atomic_motion
+from mecore.evaluation.clips import Clip
+from mecore.preprocessing.clips import SIDE
 from mecore.preprocessing.eulerian import magnify_eulerian
 from mecore.preprocessing.lagrangian import magnify_lagrangian
 from mecore.report import faces
 from mecore.report.style import COLOURS
-from mecore.studies.handcrafted.features import clip_features
-from mecore.studies.handcrafted.methods import HandcraftedOptions, Material, prepare
+from mecore.studies.handcrafted.features import Expressions, shown_flow
+from mecore.studies.handcrafted.options import HandcraftedOptions
 from mecore.studies.handcrafted.study import HandcraftedStudy
 
 Floats = NDArray[np.float64]
@@ -30,21 +33,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Example:
-    """One clip with its motion."""
+    """One clip with its materials, see `mecore.descriptors.materials`."""
 
     clip: Clip
-    material: Material
+    material: Materials
 
     @property
     def seconds(self) -> Floats:
         """Time of every frame but the first."""
-        return np.arange(1, len(self.material.frames)) / self.clip.item.fps
+        return np.arange(1, len(self.material["frames"])) / self.clip.item.fps
 
 
 def example(clip: Clip, options: HandcraftedOptions) -> Example:
     """Cut out one clip and measure its motion."""
-    frames, points = face_clip(clip)
-    return Example(clip, prepare(frames, points, apex_frame(clip, frames), options))
+    return Example(clip, Expressions(clip.item, options).materials[clip.number])
 
 
 def liveliest(study: HandcraftedStudy) -> Clip:
@@ -52,16 +54,16 @@ def liveliest(study: HandcraftedStudy) -> Clip:
     away = [*range(6), *range(20, N_REGIONS)]
     sizes = []
     for clip in study.task.clips:
-        motion = clip_features(clip, study.task.options)["atomic"][:, away]
+        motion = study.array(clip, atomic_motion)[:, away]
         sizes.append(float(np.linalg.norm(motion, axis=-1).mean(axis=1).max()))
     return study.task.clips[int(np.argmax(sizes))]
 
 
 def draw_frames_of_flow(axes: NDArray[Any], shown: Example, database: Database) -> NDArray[Any]:
     """Flow magnitude of evenly spaced frames, from the first frame (Fig. 3 of the thesis)."""
-    sizes = np.linalg.norm(shown.material.aligned, axis=-1)
+    sizes = np.linalg.norm(shown.material["aligned"], axis=-1)
     limit = float(np.percentile(sizes, 99.8))
-    outline = faces.outline_points(database, shown.clip.subject, shown.material.points)
+    outline = faces.outline_points(database, shown.clip.subject, shown.material["points"])
     for ax, number in zip(
         axes.flat, np.linspace(0, len(sizes) - 1, axes.size).astype(int), strict=True
     ):
@@ -75,14 +77,15 @@ def draw_frames_of_flow(axes: NDArray[Any], shown: Example, database: Database) 
 def draw_course(ax: Axes, shown: Example) -> Axes:
     """Mean flow magnitude over time, with and without the motion of the head."""
     material = shown.material
-    regions = mdmo_regions(material.points, (SIDE, SIDE))
-    for flows, colour, label in (
-        (material.flows, "0.6", "as measured"),
-        (material.aligned, COLOURS["blue"], "head motion subtracted"),
+    regions = material["regions"]
+    for name, colour, label in (
+        ("flows", "0.6", "as measured"),
+        ("aligned", COLOURS["blue"], "head motion subtracted"),
     ):
-        size = np.linalg.norm(flows[:, regions.row, regions.column], axis=-1).mean(axis=1)
+        inside = material[name][:, regions.row, regions.column]
+        size = np.linalg.norm(inside, axis=-1).mean(axis=1)
         ax.plot(shown.seconds, size, color=colour, label=label)
-    apex = material.apex / shown.clip.item.fps
+    apex = material["apex"] / shown.clip.item.fps
     ax.axvline(apex, color=COLOURS["green"], ls="--", lw=1, label="apex")
     ax.set(xlabel="seconds after the onset", ylabel="mean motion, pixels", ylim=(0, None))
     ax.legend(frameon=False)
@@ -90,8 +93,8 @@ def draw_course(ax: Axes, shown: Example) -> Axes:
 
 
 def draw_apex_flow(axes: Sequence[Axes], study: HandcraftedStudy) -> Sequence[Axes]:
-    """Mean flow from onset to apex of each class, on the outline of nobody (Fig. 4)."""
-    flows = np.stack([clip_features(c, study.task.options)["apex_flow"] for c in study.task.clips])
+    """Mean flow from onset to apex of each class, on a generic outline (Fig. 4)."""
+    flows = np.stack([study.array(clip, shown_flow) for clip in study.task.clips])
     labels = np.array([c.label for c in study.task.clips])
     means = {c: flows[labels == c].mean(axis=0) for c in study.task.classes if (labels == c).any()}
     limit = max(float(np.linalg.norm(m, axis=-1).max()) for m in means.values())
@@ -111,9 +114,10 @@ def draw_apex_flow(axes: Sequence[Axes], study: HandcraftedStudy) -> Sequence[Ax
 def draw_magnified(
     axes: Sequence[Axes], shown: Example, database: Database, alpha: float = 4
 ) -> Sequence[Axes]:
-    """Apex of a clip as it is, and magnified both ways, as difference from its first frame."""
-    frames, apex = shown.material.frames, shown.material.apex
-    flows = np.concatenate([np.zeros_like(shown.material.flows[:1]), shown.material.flows])
+    """Apex of a clip as it is, and magnified both ways."""
+    frames, flows = shown.material["frames"], shown.material["flows"]
+    apex = shown.material["apex"]
+    flows = np.concatenate([np.zeros_like(flows[:1]), flows])
     clips = {
         "as recorded": frames,
         "Eulerian": magnify_eulerian(frames, alpha - 1, fps=shown.clip.item.fps),
@@ -146,13 +150,12 @@ def draw_breakdown(axes: Sequence[Axes], curve: pd.DataFrame) -> Sequence[Axes]:
 def draw_regions(ax: Axes, shown: Example, database: Database) -> Axes:
     """The 36 regions of MDMO on the first frame, with their main directions at the apex."""
     material, subject = shown.material, shown.clip.subject
-    face = faces.face_or_blank(database, subject, material.frames[0])
-    points = faces.outline_points(database, subject, material.points)
+    face = faces.face_or_blank(database, subject, material["frames"][0])
+    points = faces.outline_points(database, subject, material["points"])
     faces.show_image(ax, face, "36 regions, main direction at the apex")
     polygons = region_polygons(points)
-    motion, _ = atomic_mdmo(
-        material.aligned[[material.apex - 1]], mdmo_regions(material.points, (SIDE, SIDE))
-    )
+    at = max(material["apex"], 1) - 1
+    motion, _ = atomic_mdmo(material["aligned"][[at]], material["regions"])
     for corners in polygons:
         ax.add_patch(Polygon(corners, fill=False, ec=COLOURS["sky"], lw=1))
     x, y = polygons.mean(axis=1).T
@@ -160,18 +163,6 @@ def draw_regions(ax: Axes, shown: Example, database: Database) -> Axes:
     ax.quiver(x, y, u, v, angles="xy", color=COLOURS["red"], width=0.008, zorder=3)
     ax.set(xlim=(0, SIDE - 1), ylim=(SIDE + 12, 0))
     return ax
-
-
-def learnt_dictionary(study: HandcraftedStudy, fold: str) -> Dictionary:
-    """Dictionary of Sparse MDMO from everybody but one subject."""
-    task, options = study.task, study.task.options
-    keep = [i for i, group in enumerate(task.groups) if group != fold]
-    stored = np.stack([clip_features(task.clips[i], options)["atomic"] for i in keep])
-    frames = polar_feature(stored, options.weight, together=True)
-    return learn_dictionary(
-        frames.reshape(-1, frames.shape[-1]), options.atoms, alpha=options.alpha,
-        beta=options.beta, iterations=options.iterations,
-    )  # fmt: skip
 
 
 def draw_atoms(axes: NDArray[Any], learnt: Dictionary, weight: float) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""One fold of the handcrafted study: every method, every setting, for the subjects left out.
+"""Folds of the handcrafted study: every method, every setting, for the subjects left out.
 
 A fold stores what every setting says of every left-out clip. Folds leave out one subject, or two:
 the prediction of subject t without {s, t} is an inner fold of s, that of s one of t. So each pair
@@ -7,15 +7,12 @@ is trained once, and nested selection (`mecore.studies.handcrafted.selection`) i
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -25,105 +22,119 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mecore.data.files import digest
-from mecore.data.places import cache_home
-from mecore.descriptors.graph_sparse_coding import encode, learn_dictionary
-from mecore.descriptors.mdmo import polar_feature
+from mecore.descriptors.materials import takes
+from mecore.descriptors.registry import find_descriptor
 from mecore.errors import DataError
 from mecore.evaluation.clips import Clip
-from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
-from mecore.evaluation.store import FoldResult
-from mecore.models.svm.grid import PolynomialGrid, gram_matrix, predict_grid
-from mecore.studies.handcrafted.features import write_matrices
-from mecore.studies.handcrafted.methods import DUMMY, METHODS, HandcraftedOptions
+from mecore.evaluation.folds import (
+    FoldPlan,
+    FoldResult,
+    Labels,
+    leave_one_subject_out,
+    permuted,
+    timed,
+)
+from mecore.models.svm.grid import COARSE, THESIS, PolynomialGrid, gram_matrix, predict_grid
+from mecore.runtime import seed_of
+from mecore.studies.handcrafted.features import gram_file, write_matrix
+from mecore.studies.handcrafted.options import HandcraftedOptions
 
-N_PERMUTATIONS = 200
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
+# Gives the majority class of the training subjects; no feature is looked at.
+DUMMY = "dummy"
+
+
+def grid_of(name: str) -> PolynomialGrid:
+    """Settings of a method: the grid of the thesis, or every tenth γ for long features."""
+    return THESIS if find_descriptor(name).fine else COARSE
 
 
 @dataclass(frozen=True)
 class HandcraftedTask:
-    """Handcrafted methods on some clips; calling it runs one fold.
+    """Handcrafted methods on some clips; calling it runs some folds.
 
     Parameters
     ----------
     clips : tuple of Clip
         All clips.
-    groups : tuple of str
-        Who is left out together: the subject of each clip, in a study of several databases with
-        the database in front.
     classes : tuple of str
         All classes.
     methods : tuple of str
-        Names from `mecore.studies.handcrafted.methods.METHODS`.
+        Names of descriptors, see `mecore.descriptors.registry`.
     options : HandcraftedOptions
         What they share.
-    folder : Path
-        See `mecore.studies.handcrafted.features.write_matrices`.
+    matrices : mapping of str to Path
+        Files of their features, see `mecore.studies.handcrafted.features.matrix_file`.
     compared : tuple of str
         Methods that other classifiers are tried on.
     """
 
     clips: tuple[Clip, ...]
-    groups: tuple[str, ...]
     classes: tuple[str, ...]
     methods: tuple[str, ...]
     options: HandcraftedOptions
-    folder: Path
+    matrices: Mapping[str, Path]
     compared: tuple[str, ...] = ()
 
-    def labels(self, kind: Labels, seed: int) -> Indices:
-        """Class of every clip as it is trained on: permuted over all clips, or true.
+    @property
+    def subjects(self) -> NDArray[np.str_]:
+        """Subject of every clip, (n,)."""
+        return np.array([c.subject for c in self.clips])
 
-        One permutation may agree with the truth by luck, and then teach some of it. Of many, that
-        is taken which is closest to independent of the true classes.
-        """
-        codes = np.array([self.classes.index(c.label) for c in self.clips])
-        if kind == "true":
-            return codes
-        rng = np.random.default_rng(seed)
-        draws = [rng.permutation(codes) for _ in range(N_PERMUTATIONS)]
-        return min(draws, key=partial(_dependence, codes))
+    @property
+    def truth(self) -> Indices:
+        """Class of every clip, (n,)."""
+        return np.array([self.classes.index(c.label) for c in self.clips])
 
-    def members(self, groups: Iterable[str]) -> Indices:
-        """Numbers of the clips of some groups."""
-        return np.flatnonzero(np.isin(self.groups, list(groups)))
+    def members(self, subjects: Iterable[str]) -> Indices:
+        """Numbers of the clips of some subjects."""
+        return np.flatnonzero(np.isin(self.subjects, list(subjects)))
 
-    def __call__(self, plan: FoldPlan) -> FoldResult:
-        """Train on ``plan.train`` and predict ``plan.test``.
+    def labels(self, plan: FoldPlan) -> Indices:
+        """Class of every clip as a fold is told: true, or permuted among its training clips."""
+        if plan.labels == "true":
+            return self.truth
+        rng = np.random.default_rng(seed_of(plan.seed, f"classes of {plan.name}"))
+        return permuted(self.truth, rng, np.isin(self.subjects, plan.train))
+
+    def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+        """Train and predict, for plans that differ in their labels alone.
 
         ``rows``: method, number and names of the clip, truth, and in ``predicted`` one byte per
         setting. The table ``classifiers`` comes with folds of one subject and true labels.
         """
-        train, test = self.members(plan.train), self.members(plan.test)
-        labels = self.labels(plan.labels, plan.seed)
-        if len(np.unique(labels[train])) < 2 and len(plan.test) == 1:
+        train, test = (self.members(side) for side in (plans[0].train, plans[0].test))
+        told = [self.labels(plan) for plan in plans]
+        if len(plans[0].test) == 1 and len(np.unique(self.truth[train])) < 2:
             raise DataError(
                 f"the {len(train)} training clips have one class: {self.clips[train[0]].label}",
-                where=f"fold {plan.name}", todo="a classifier needs two classes to learn",
+                where=f"fold {plans[0].name}", todo="a classifier needs two classes to learn",
             )  # fmt: skip
-        rows, seconds = [self._dummy(train, test, labels)], {}
+        rows = [[self._dummy(train, test, labels)] for labels in told]
+        seconds: list[dict[str, float]] = [{} for _ in plans]
         for name in self.methods:
-            start = time.perf_counter()
-            gram = self._gram(name, train, test, plan)
-            predicted = self._predict(name, gram, labels, train, test)
-            rows.append(self._rows(name, test, predicted))
-            seconds[name] = time.perf_counter() - start
-        tables = {}
-        if len(plan.test) == 1 and plan.labels == "true":
-            tables["classifiers"] = self._classifiers(train, test, labels, plan.seed)
-        return FoldResult(pd.concat(rows, ignore_index=True), tables, seconds)
+            with timed(seconds[0], name):
+                gram = self.gram(name, train, test, plans[0])
+            for labels, parts, took in zip(told, rows, seconds, strict=True):
+                with timed(took, name):
+                    predicted = self._predict(name, gram, labels, train, test)
+                parts.append(self._rows(name, test, predicted))
+        return [
+            FoldResult(pd.concat(parts, ignore_index=True), self._tables(plan, train, test), took)
+            for plan, parts, took in zip(plans, rows, seconds, strict=True)
+        ]
 
     def _predict(
         self, name: str, gram: Floats, labels: Indices, train: Indices, test: Indices
     ) -> NDArray[np.uint8]:
         """What every setting says; where an inner fold has one class, all settings say that."""
-        grid, known = METHODS[name].grid, np.unique(labels[train])
+        grid, known = grid_of(name), np.unique(labels[train])
         if len(known) == 1:
             return np.full((len(test), len(grid)), known[0], np.uint8)
         return predict_grid(gram, labels, train, test, grid)
 
-    def each_video(self, name: str, settings: dict[str, int], labels: Indices) -> NDArray[np.uint8]:
+    def each_video(self, name: str, settings: Mapping[str, int], labels: Indices) -> Indices:
         """Predict every clip from all others, also those of its subject (LOVO), (n,).
 
         Parameters
@@ -131,17 +142,14 @@ class HandcraftedTask:
         name : str
             A method whose features are not learnt.
         settings : mapping of str to int
-            For each group, which setting of the method's grid its clips get.
+            For each subject, which setting of the method's grid its clips get.
         labels : array, (n,), int
             What is predicted: classes, or people.
         """
-        everyone = np.arange(len(self.clips))
-        # Written with the folds, unless the cache was emptied since.
-        folder = write_matrices(self.clips, [name], self.options)
-        gram = np.load(folder / f"{name}.gram.npy", mmap_mode="r")
-        said = np.empty(len(everyone), np.uint8)
-        for i, group in enumerate(self.groups):
-            degree, coef, gamma, penalty = METHODS[name].grid.settings[settings[group]]
+        everyone, gram = np.arange(len(self.clips)), self.gram(name)
+        said = np.empty(len(everyone), np.int64)
+        for i, subject in enumerate(self.subjects):
+            degree, coef, gamma, penalty = grid_of(name).settings[settings[subject]]
             one = PolynomialGrid((degree,), (coef,), (gamma,), (penalty,))
             said[i] = predict_grid(gram, labels, np.delete(everyone, i), everyone[[i]], one)[0, 0]
         return said
@@ -150,7 +158,7 @@ class HandcraftedTask:
         clips = [self.clips[i] for i in test]
         return pd.DataFrame({
             "method": name, "number": test, "subject": [c.subject for c in clips],
-            "video": [c.item.video for c in clips], "sample": [c.sample for c in clips],
+            "video": [c.video for c in clips], "sample": [c.sample for c in clips],
             "truth": [c.label for c in clips],
             "predicted": [p.astype(np.uint8).tobytes() for p in predicted],
         })  # fmt: skip
@@ -159,35 +167,37 @@ class HandcraftedTask:
         majority = np.bincount(labels[train]).argmax()
         return self._rows(DUMMY, test, np.full((len(test), 1), majority))
 
-    def _gram(self, name: str, train: Indices, test: Indices, plan: FoldPlan) -> Floats:
-        """Gram matrix of all clips; of learnt features, of those that the fold needs."""
-        if not METHODS[name].fitted:
-            return np.load(self.folder / f"{name}.gram.npy", mmap_mode="r")
-        memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
-        # Labels play no part in it: folds with true and with permuted labels share it.
-        seed = int(digest([plan.seed, plan.test]), 16) % 2**32
-        args = self.folder, train, test, self.options, seed
-        features: Floats = memory.cache(sparse_features)(*args)
-        return gram_matrix(features)
+    def matrix(self, name: str) -> Path:
+        """File of the features of a method; written anew if the cache was emptied since."""
+        write_matrix(self.clips, find_descriptor(name), self.options, self.matrices[name])
+        return self.matrices[name]
 
-    def _classifiers(
-        self, train: Indices, test: Indices, labels: Indices, seed: int
-    ) -> pd.DataFrame:
+    def gram(
+        self, name: str, train: Indices | None = None, test: Indices | None = None,
+        plan: FoldPlan | None = None,
+    ) -> Floats:  # fmt: skip
+        """Gram matrix of all clips; of features that are learnt, of those that a fold needs."""
+        learn, path = find_descriptor(name).learn, self.matrix(name)
+        if learn is None:
+            return np.load(gram_file(path), mmap_mode="r")
+        assert plan is not None, "learnt in a fold"
+        options = {k: v for k, v in asdict(self.options).items() if k in takes(learn)}
+        seed = int(digest([0, plan.test]), 16) % 2**32
+        stored = np.load(path, mmap_mode="r")
+        return gram_matrix(learn(stored, train=train, test=test, seed=seed, **options))
+
+    def _tables(self, plan: FoldPlan, train: Indices, test: Indices) -> dict[str, pd.DataFrame]:
+        """What other classifiers say, of folds of one subject with true labels."""
+        if len(plan.test) > 1 or plan.labels == "permuted":
+            return {}
         parts = [self._rows("", test[:0], np.empty(0)).assign(classifier="")]
         for name in self.compared:
-            features = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for title, model in classifiers(seed, len(train)).items():
-                model.fit(features[train], labels[train])
+            features = np.load(self.matrix(name), mmap_mode="r")
+            for title, model in classifiers(plan.seed, len(train)).items():
+                model.fit(features[train], self.truth[train])
                 part = self._rows(name, test, model.predict(features[test])[:, None])
                 parts.append(part.assign(classifier=title))
-        return pd.concat(parts, ignore_index=True)
-
-
-def _dependence(one: Indices, other: Indices) -> float:
-    """Squared distance of the joint counts of two labellings from independence."""
-    size = max(one.max(), other.max()) + 1
-    joint = np.bincount(one * size + other, minlength=size * size).reshape(size, size)
-    return float(((joint - np.outer(joint.sum(1), joint.sum(0)) / len(one)) ** 2).sum())
+        return {"classifiers": pd.concat(parts, ignore_index=True)}
 
 
 def classifiers(seed: int, n: int) -> dict[str, Any]:
@@ -200,40 +210,15 @@ def classifiers(seed: int, n: int) -> dict[str, Any]:
     return {name: make_pipeline(StandardScaler(), model) for name, model in models.items()}
 
 
-def sparse_features(
-    folder: Path, train: Indices, test: Indices, options: HandcraftedOptions, seed: int
-) -> Floats:
-    """Sparse MDMO of all clips: dictionary and codes from the training clips alone.
-
-    Returns
-    -------
-    array, (n, atoms) or (n, frames * atoms)
-        Rows of clips that are neither trained on nor tested are 0.
-    """
-    vectors = np.load(folder / "sparse_mdmo.npy", mmap_mode="r")
-    n_clips, n_frames = vectors.shape[:2]
-    frames = polar_feature(np.asarray(vectors, np.float64), options.weight, together=True)
-    learnt = learn_dictionary(
-        frames[train].reshape(-1, frames.shape[-1]), options.atoms, alpha=options.alpha,
-        beta=options.beta, iterations=options.iterations, seed=seed,
-    )  # fmt: skip
-    codes = np.zeros((n_clips, n_frames, options.atoms))
-    codes[train] = learnt.codes.reshape(len(train), n_frames, -1)
-    codes[test] = encode(frames[test].reshape(-1, frames.shape[-1]), learnt).reshape(
-        len(test), n_frames, -1
-    )
-    return codes.mean(axis=1) if options.pool == "mean" else codes.reshape(n_clips, -1)
-
-
-def nested_plans(groups: Iterable[str], seed: int, labels: Labels) -> list[FoldPlan]:
-    """Plan one fold per group and one per pair of groups.
+def nested_plans(subjects: Iterable[str], seed: int = 0, labels: Labels = "true") -> list[FoldPlan]:
+    """Plan one fold per subject and one per pair of subjects.
 
     Raises
     ------
     DataError
-        Fewer than three groups: leaving two out would leave nobody to train on.
+        Fewer than three subjects: leaving two out would leave nobody to train on.
     """
-    names = sorted(set(groups))
+    names = sorted(set(subjects))
     if len(names) < 3:
         raise DataError(
             f"nested selection leaves out two subjects at a time, there are {len(names)}",

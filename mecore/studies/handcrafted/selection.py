@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.metrics.recognition import measures
+
 Indices = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 
-def macro_f1_of_each(truth: Indices, predicted: Bytes, n_classes: int) -> NDArray[np.float64]:
-    """Macro-F1 of every setting.
+def count_settings(truth: Indices, predicted: Bytes, n_classes: int) -> Indices:
+    """Confusion matrix of every setting.
 
     Parameters
     ----------
@@ -22,53 +24,46 @@ def macro_f1_of_each(truth: Indices, predicted: Bytes, n_classes: int) -> NDArra
     predicted : array, (n, q), uint8
         What each of q settings says.
     n_classes : int
-        F1 is averaged over all of them; a class that is absent in truth and prediction counts 0.
+        C.
 
     Returns
     -------
-    array, (q,)
-        `mecore.metrics.recognition.macro_f1` of each column.
+    array, (q, C, C)
+        Truth in rows.
     """
-    total = np.zeros(predicted.shape[1])
+    counts = np.empty((predicted.shape[1], n_classes, n_classes), np.int64)
     for c in range(n_classes):
-        said, true = predicted == c, truth == c
-        hits, both = said[true].sum(axis=0), said.sum(axis=0) + true.sum()
-        total += np.divide(2 * hits, both, out=np.zeros(len(total)), where=both > 0)
-    return total / n_classes
+        own = predicted[truth == c]
+        for said in range(n_classes):
+            counts[:, c, said] = (own == said).sum(axis=0)
+    return counts
 
 
 @dataclass(frozen=True)
 class GridPredictions:
-    """What every setting of one method says, for the clips left out.
+    """What every setting of one method says, of clips that were left out.
 
     Parameters
     ----------
     groups : array of str, (n,)
         Subject of each clip.
+    truth : array, (n,), int
+        True classes.
     outer : array, (n, q), uint8
         Each clip predicted without its subject.
-    inner : mapping of str to array, (n, q), uint8
-        For each subject s: every other clip predicted without its own subject and without s.
-    trained, truth : array, (n,), int
-        Class that a clip is trained on, and its true class.
-    n_classes : int
+    inner : mapping of str to array, (q, C, C)
+        For each subject s: confusion matrices of the clips of all others, each predicted without
+        its own subject and without s.
     """
 
     groups: NDArray[np.str_]
-    outer: Bytes
-    inner: dict[str, Bytes]
-    trained: Indices
     truth: Indices
-    n_classes: int
+    outer: Bytes
+    inner: Mapping[str, Indices]
 
     def honest_settings(self) -> dict[str, int]:
         """For each subject, the setting that is best on the others; of equal ones the first."""
-        chosen = {}
-        for subject, predicted in self.inner.items():
-            others = self.groups != subject
-            scores = macro_f1_of_each(self.trained[others], predicted[others], self.n_classes)
-            chosen[subject] = int(scores.argmax())
-        return chosen
+        return {s: int(measures(counts)["uf1"].argmax()) for s, counts in self.inner.items()}
 
     def honest(self) -> Bytes:
         """Prediction of each clip with the setting that the other subjects chose, (n,)."""
@@ -77,7 +72,8 @@ class GridPredictions:
 
     def scores(self) -> NDArray[np.float64]:
         """Macro-F1 of every setting on the left-out subjects, pooled, (q,)."""
-        return macro_f1_of_each(self.truth, self.outer, self.n_classes)
+        n_classes = next(iter(self.inner.values())).shape[-1]
+        return measures(count_settings(self.truth, self.outer, n_classes))["uf1"]
 
     def oracle_setting(self) -> int:
         """The setting that is best on the left-out subjects themselves: the thesis' choice."""

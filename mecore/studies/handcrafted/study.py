@@ -1,259 +1,237 @@
-"""The handcrafted study on one database: all folds, the columns, and tests across databases."""
+"""The handcrafted study: its columns and scores, other protocols, and other databases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, replace
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
-from mecore.data.files import digest
-from mecore.errors import DataError
-from mecore.evaluation.clips import list_clips
-from mecore.evaluation.executors import Workers, executor_for
+from mecore.descriptors.graph_sparse_coding import Dictionary
+from mecore.descriptors.materials import takes
+from mecore.descriptors.registry import descriptors, find_descriptor
+from mecore.descriptors.sparse_mdmo import atomic_motion, dictionary_of
+from mecore.evaluation.cache import prepare
+from mecore.evaluation.clips import Clip, list_clips
 from mecore.evaluation.folds import FoldPlan, Labels
-from mecore.evaluation.runner import collect, run_folds
-from mecore.evaluation.store import RunStore, open_run
+from mecore.evaluation.statistics import Counts
+from mecore.evaluation.study import COLUMNS, Design, Execution, Study
 from mecore.metrics import recognition
+from mecore.metrics.averaging import f1_of_classes, grouped_confusion
 from mecore.studies.handcrafted.features import (
-    feature_folder,
-    prepare_clips,
-    write_matrices,
+    Compute,
+    array_of,
+    compute_all,
+    known_of,
+    matrix_file,
+    shown_flow,
+    write_matrix,
 )
-from mecore.studies.handcrafted.fold import HandcraftedTask, nested_plans
-from mecore.studies.handcrafted.methods import (
-    DUMMY,
-    METHODS,
-    HandcraftedOptions,
-    method,
-)
-from mecore.studies.handcrafted.selection import GridPredictions, unpack
+from mecore.studies.handcrafted.fold import DUMMY, HandcraftedTask, nested_plans
+from mecore.studies.handcrafted.options import HandcraftedOptions
+from mecore.studies.handcrafted.selection import GridPredictions, count_settings, unpack
 
-Bytes = NDArray[np.uint8]
-Predictions = dict[str, GridPredictions]
-# Fewer settings, for a quick run in which every cell executes.
+Indices = NDArray[np.int64]
+# A quick run in which every cell executes.
 _SMALL_METHODS = ("lbp_top", "lbp_top_raw", "lbp_top_unit", "biwoof", "mdmo", "sparse_mdmo")
 
 
-def chapter_methods(names: Sequence[str], scale: str) -> tuple[str, ...]:
+def chosen_methods(names: Sequence[str], scale: str) -> tuple[str, ...]:
     """Methods of a chapter: those named, or all, or a few at the scale ``small``."""
     if names:
-        return tuple(name for name in names if method(name))
-    return _SMALL_METHODS if scale == "small" else tuple(METHODS)
+        return tuple(find_descriptor(name).name for name in names)
+    return _SMALL_METHODS if scale == "small" else tuple(descriptors())
 
 
-def chapter_options(changes: dict[str, Any], scale: str) -> HandcraftedOptions:
-    """Options of a chapter: the defaults with changes, and small dictionaries at ``small``."""
-    return HandcraftedOptions(**(({"atoms": 32, "iterations": 3} if scale == "small" else {})
-                                 | changes))  # fmt: skip
+class HandcraftedStudy(Study[HandcraftedTask]):
+    """A finished run of the handcrafted study."""
 
+    # All labels of a fold share what is learnt without labels.
+    together: ClassVar[int] = 64
 
-@dataclass(frozen=True)
-class HandcraftedStudy:
-    """A finished run; everything it shows is derived from what its folds stored.
+    @staticmethod
+    def group(plan: FoldPlan) -> object:
+        """What folds agree in that are run at once."""
+        return plan.test
 
-    Parameters
-    ----------
-    task : HandcraftedTask
-        Clips, classes, methods.
-    plans : tuple of FoldPlan
-        All folds.
-    store : RunStore
-        Their results.
-    """
+    @property
+    def methods(self) -> list[str]:
+        """The classifier that looks at no feature, and all descriptors."""
+        return [DUMMY, *self.task.methods]
 
-    task: HandcraftedTask
-    plans: tuple[FoldPlan, ...]
-    store: RunStore
+    # -- predictions ------------------------------------------------------------------------------
+    def predictions(self, name: str, labels: Labels = "true", seed: int = 0) -> GridPredictions:
+        """What every setting of a method says of the clips left out."""
+        if (labels, seed) not in self._predictions:
+            self._predictions[labels, seed] = self._collect(labels, seed)
+        return self._predictions[labels, seed][name]
 
     @cached_property
-    def _predictions(self) -> dict[Labels, Predictions]:
-        return {kind: self._collect(kind) for kind in ("true", "permuted")}
+    def _predictions(self) -> dict[tuple[Labels, int], dict[str, GridPredictions]]:
+        return {}
 
-    def predictions(self, name: str, labels: Labels = "true") -> GridPredictions:
-        """What every setting of a method says of the clips left out."""
-        return self._predictions[labels][name]
-
-    def _collect(self, labels: Labels) -> Predictions:
-        task = self.task
-        groups = np.array(task.groups)
-        trained, truth = (task.labels(k, self.plans[0].seed) for k in (labels, "true"))
-        shape: dict[str, tuple[int, int]] = {DUMMY: (len(groups), 1)}
-        shape |= {name: (len(groups), len(METHODS[name].grid)) for name in task.methods}
-        outer = {name: np.zeros(s, np.uint8) for name, s in shape.items()}
-        inner = {
-            name: {g: np.zeros(s, np.uint8) for g in sorted(set(groups))}
-            for name, s in shape.items()
-        }
-        for plan in (p for p in self.plans if p.labels == labels):
-            for name, part in self.store.fold_table(plan.name).groupby("method"):
+    def _collect(self, labels: Labels, seed: int) -> dict[str, GridPredictions]:
+        """Put the folds together: classes said of each clip, and inner counts of each subject."""
+        task, plans = self.task, self.plans_with(labels, seed)
+        groups, n = task.subjects, len(task.classes)
+        told = {p.test[0]: task.labels(p) for p in plans if len(p.test) == 1}
+        outer: dict[str, NDArray[np.uint8]] = {}
+        inner: dict[str, dict[str, Indices]] = {name: {} for name in self.methods}
+        for plan in plans:
+            for name, part in self.store.fold_table(plan.key).groupby("method"):
                 at, said = part.number.to_numpy(), unpack(part.predicted)
                 if len(plan.test) == 1:
-                    outer[name][at] = said
+                    whole = outer.setdefault(name, np.zeros((len(groups), said.shape[1]), np.uint8))
+                    whole[at] = said
                     continue
                 for subject in plan.test:
                     others = groups[at] != subject
-                    inner[name][subject][at[others]] = said[others]
-        n = len(task.classes)
+                    counts = count_settings(told[subject][at[others]], said[others], n)
+                    inner[name][subject] = inner[name].get(subject, 0) + counts
         return {
-            name: GridPredictions(groups, outer[name], inner[name], trained, truth, n)
-            for name in shape
+            name: GridPredictions(groups, task.truth, outer[name], inner[name])
+            for name in self.methods
         }
 
-    def predicted(self, name: str) -> dict[str, Bytes]:
-        """Predicted classes of every clip in the columns, (n,) each."""
-        true, permuted = (self.predictions(name, kind) for kind in ("true", "permuted"))
-        return {"honest": true.honest(), "oracle": true.oracle(), "chance": permuted.honest(),
-                "oracle on chance": permuted.oracle()}  # fmt: skip
+    def rows(self, column: str, seed: int, method: str = "") -> NDArray[np.uint8]:
+        """Class that a method says of every clip in a column, (n,)."""
+        found = self.predictions(method, COLUMNS[column], seed)
+        return found.oracle() if column.startswith("oracle") else found.honest()
 
-    def confusion(self, predicted: Bytes) -> NDArray[np.int64]:
-        """Confusion matrix of some predictions of all clips, truth in rows."""
+    def counts(self, rows: NDArray[Any]) -> Counts:
+        """Confusion matrices of the subjects."""
         codes = range(len(self.task.classes))
-        return recognition.confusion_matrix(self.task.labels("true", 0), predicted, list(codes))
+        return {"confusion": grouped_confusion(self.task.truth, rows, codes, self.task.subjects)}
 
-    @cached_property
-    def columns(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Scores by method and column; kept as the metrics of the run."""
-        result = {
-            name: {
-                column: recognition.evaluate_confusion(self.confusion(said))
-                for column, said in self.predicted(name).items()
-            }
-            for name in (DUMMY, *self.task.methods)
-        }
-        self.store.save_metrics(result)
-        return result
+    def measures(self, counts: Counts) -> dict[str, NDArray[np.float64]]:
+        """Measures of recognition, and F1 of each class as ``f1 <class>``."""
+        each = np.nan_to_num(f1_of_classes(counts["confusion"]))
+        classes = {f"f1 {c}": each[..., n] for n, c in enumerate(self.task.classes)}
+        return recognition.measures(counts["confusion"]) | classes
 
-    def rows(self, name: str) -> pd.DataFrame:
-        """One row per clip: truth, and what each column says."""
-        clips = self.task.clips
-        table = pd.DataFrame({
-            "subject": [c.subject for c in clips], "video": [c.item.video for c in clips],
-            "sample": [c.sample for c in clips], "truth": [c.label for c in clips],
-        })  # fmt: skip
-        classes = np.array(self.task.classes)
-        return table.assign(**{k: classes[v] for k, v in self.predicted(name).items()})
+    def confusion(self, column: str, method: str, seed: int = 0) -> Indices:
+        """Confusion matrix of a column, truth in rows."""
+        return self.counts(self.rows(column, seed, method))["confusion"].sum(axis=0)
 
-    def videos(self, name: str) -> dict[str, float]:
-        """Scores of leave one video out, with the setting that other subjects chose for each clip.
-
-        So it differs from the honest column in the training clips alone: the other clips of the
-        same person are among them. Methods whose features are learnt are not offered.
-        """
-        settings = self.predictions(name).honest_settings()
-        said = self.task.each_video(name, settings, self.task.labels("true", 0))
-        return recognition.evaluate_confusion(self.confusion(said))
-
-    def identity(self, name: str) -> float:
-        """Share of clips whose *person* is told from the other clips, by the same classifiers.
-
-        What a feature knows of the person is what leave one video out can profit from.
-        """
-        codes = np.unique(self.task.groups, return_inverse=True)[1]
-        said = self.task.each_video(name, self.predictions(name).honest_settings(), codes)
-        return float((said == codes).mean())
-
+    # -- what else is asked of the same clips -----------------------------------------------------
     def classifiers(self) -> pd.DataFrame:
-        """Accuracy and macro-F1 of other classifiers, leave one subject out."""
-        plans = [p for p in self.plans if p.labels == "true" and len(p.test) == 1]
-        stored = collect(self.store, plans, "classifiers")
-        rows = []
+        """Scores of other classifiers, leave one subject out: method, classifier, measure, …."""
+        plans = [p for p in self.plans_with("true") if len(p.test) == 1]
+        stored = pd.concat([self.store.fold_table(p.key, "classifiers") for p in plans])
+        parts = []
         for (name, title), part in stored.groupby(["method", "classifier"], sort=False):
             said = np.zeros(len(self.task.clips), np.uint8)
             said[part.number.to_numpy()] = unpack(part.predicted)[:, 0]
-            scores = recognition.evaluate_confusion(self.confusion(said))
-            rows.append({"method": name, "classifier": title, "accuracy": scores["accuracy"],
-                         "macro-F1": scores["uf1"]})  # fmt: skip
-        return pd.DataFrame(rows)
+            parts.append(self.score_rows([said]).assign(method=name, classifier=title))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def seconds(self) -> pd.Series:
+    def grid_seconds(self) -> pd.Series:
         """Median seconds of the whole grid in a fold that leaves one subject out, by method."""
-        plans = [p for p in self.plans if p.labels == "true" and len(p.test) == 1]
-        return pd.DataFrame([self.store.fold_seconds(p.name) for p in plans]).median()
+        plans = [p for p in self.plans_with("true") if len(p.test) == 1]
+        return pd.DataFrame([self.store.fold_seconds(p.key) for p in plans]).median()
+
+    def product(self, name: str) -> float:
+        """Median size of the inner product of two clips; missing where features are learnt."""
+        if find_descriptor(name).learn is not None:
+            return float("nan")
+        return float(np.median(np.abs(self.task.gram(name))))
+
+    def array(self, clip: Clip, compute: Any) -> NDArray[Any]:
+        """What is kept of a clip, see `mecore.studies.handcrafted.features.array_of`."""
+        return array_of(clip, compute, self.task.options)
+
+    def dictionary(self, subject: str) -> Dictionary:
+        """Dictionary of Sparse MDMO from everybody but one subject."""
+        kept = [self.array(c, atomic_motion) for c in self.task.clips if c.subject != subject]
+        known = asdict(self.task.options)
+        options = {name: known[name] for name in takes(dictionary_of) if name in known}
+        return dictionary_of(np.stack(kept), seed=0, **options)
 
 
 def run_handcrafted(
-    database: Database,
+    databases: Database | Sequence[Database],
     methods: Sequence[str],
     options: HandcraftedOptions,
-    results: Path,
+    how: Execution,
     *,
+    seeds: Iterable[int] = (0,),
     compared: Sequence[str] = ("lbp_top", "mdmo"),
-    seed: int = 0,
-    workers: Workers = 1,
-    progress: bool = True,
 ) -> HandcraftedStudy:
-    """Run the study on a database, leaving out one subject, and two, at a time.
+    """Run the study, leaving out one subject, and two, at a time.
 
     Parameters
     ----------
-    database : Database
-        Any database whose videos hold faces; at least three subjects.
+    databases : Database or sequence of Database
+        Any whose videos hold faces; at least three subjects.
     methods : sequence of str
-        See `chapter_methods`.
+        See `chosen_methods`.
     options : HandcraftedOptions
         What the methods share.
-    results : Path
-        Where runs are stored; what is there is not computed again.
+    how : Execution
+        Where and how it is run; no result depends on it.
+    seeds : iterable of int
+        Draws of permuted labels. With true labels nothing is drawn, but for first values with
+        seeds of their own: one run says it all.
     compared : sequence of str
         Methods that other classifiers are tried on.
-    seed : int
-        Seed of the run.
-    workers : int or str
-        Processes, or the address of a Dask scheduler; no result depends on it.
-    progress : bool
-        Show bars in a terminal.
 
     Raises
     ------
     MecoreError
-        Clips that cannot be used, or folds that failed; what was computed is kept.
+        Videos that cannot be used, or folds that failed; what was computed is kept.
     """
-    clips = tuple(list_clips(database))
-    task = HandcraftedTask(
-        clips, tuple(c.subject for c in clips), tuple(database.manifest.classes), tuple(methods),
-        options, Path(), tuple(c for c in compared if c in methods),
-    )  # fmt: skip
-    kinds: tuple[Labels, ...] = ("true", "permuted")
-    plans = [p for kind in kinds for p in nested_plans(task.groups, seed, kind)]
-    name, data = database.manifest.id, database.fingerprint
-    task, store = _run(task, plans, name, data, results, seed, workers, progress)
-    return HandcraftedStudy(task, tuple(plans), store)
+    several = [databases] if isinstance(databases, Database) else list(databases)
+    compared = tuple(name for name in compared if name in methods)
+    task = _task(several, methods, options, compared)
+    plans = nested_plans(task.subjects)
+    plans += [p for seed in seeds for p in nested_plans(task.subjects, seed, "permuted")]
+    return _run(task, several, sorted(plans, key=lambda plan: plan.test), how)
+
+
+def _task(
+    databases: Sequence[Database], methods: Sequence[str], options: HandcraftedOptions,
+    compared: Sequence[str] = (),
+) -> HandcraftedTask:  # fmt: skip
+    clips = list_clips(databases)
+    matrices = {name: matrix_file(clips, find_descriptor(name), options) for name in methods}
+    classes = tuple(databases[0].manifest.classes)
+    return HandcraftedTask(
+        tuple(clips), classes, tuple(methods), options, matrices, tuple(compared)
+    )
 
 
 def _run(
-    task: HandcraftedTask, plans: list[FoldPlan], name: str, data: str, results: Path,
-    seed: int, workers: Workers, progress: bool,
-) -> tuple[HandcraftedTask, RunStore]:  # fmt: skip
-    parameters = {"options": asdict(task.options), "methods": task.methods, "seed": seed,
-                  "compared": task.compared, "folds": digest([p.name for p in plans])}  # fmt: skip
-    store = open_run(results, "handcrafted", name, parameters, data)
-    task = replace(task, folder=feature_folder(task.clips, task.options))
-    # Worker processes take seconds to start; what is finished does without them.
-    if not all(store.has_fold(p.name) for p in plans):
-        with executor_for(workers) as executor:
-            prepare_clips(task.clips, task.options, executor, progress=progress)
-            write_matrices(task.clips, task.methods, task.options)
-            run_folds(task, plans, store, executor, progress=progress)
-    return task, store
+    task: HandcraftedTask, databases: Sequence[Database], plans: Sequence[FoldPlan], how: Execution
+) -> HandcraftedStudy:
+    kinds = [find_descriptor(name) for name in task.methods]
+    code = {kind.name: known_of(kind.compute, task.options)[2] for kind in kinds}
+    design = Design.of("handcrafted", databases, {
+        "options": asdict(task.options), "methods": task.methods, "compared": task.compared,
+        "classes": task.classes, "descriptors": code,
+    })  # fmt: skip
+    return HandcraftedStudy.run(task, design, plans, how, partial(_prepare, task, how.progress))
 
 
-def run_across(
-    study: HandcraftedStudy,
-    database: Database,
-    other: Database,
-    results: Path,
-    *,
-    seed: int = 0,
-    workers: Workers = 1,
-    progress: bool = True,
-) -> dict[str, dict[str, float]]:
+def _prepare(task: HandcraftedTask, progress: bool, executor: Executor) -> None:
+    """Compute the descriptors of all videos, and put them together."""
+    kinds = [find_descriptor(name) for name in task.methods]
+    wanted: list[Compute] = [*(kind.compute for kind in kinds), atomic_motion, shown_flow]
+    compute = partial(compute_all, computes=list(dict.fromkeys(wanted)), options=task.options)
+    items = {clip.item.key: clip.item for clip in task.clips}
+    prepare(compute, items.values(), executor, progress=progress)
+    for kind in kinds:
+        write_matrix(task.clips, kind, task.options, task.matrices[kind.name])
+
+
+def across(
+    study: HandcraftedStudy, database: Database, other: Database, how: Execution
+) -> pd.DataFrame:
     """Train on a database and test on another, with the settings that are best inside the first.
 
     Parameters
@@ -262,44 +240,67 @@ def run_across(
         The study of ``database``.
     database, other : Database
         To train on, and to test on; their classes must have the same names.
-    results, seed, workers, progress
-        See `run_handcrafted`.
+    how : Execution
+        Where and how it is run.
 
     Returns
     -------
-    dict
-        Scores of each method on all clips of ``other``.
+    DataFrame
+        Scores of each method on all clips of ``other``: method, measure, score, ….
 
     Raises
     ------
     DataError
         Other classes.
     """
-    classes = tuple(other.manifest.classes)
-    if classes != study.task.classes:
-        raise DataError(
-            f"classes {', '.join(classes)} are not those of {database.manifest.name}: "
-            f"{', '.join(study.task.classes)}", where=other.root,
-            todo="give both manifests the same classes",
-        )  # fmt: skip
-    clips = [*study.task.clips, *(strangers := list_clips(other))]
-    names = [database.manifest.id] * len(study.task.clips) + [other.manifest.id] * len(strangers)
-    groups = [
-        f"{i} {n} {c.subject}" for n, c, i in zip(names, clips, _sides(study, clips), strict=True)
-    ]
-    task = replace(study.task, clips=tuple(clips), groups=tuple(groups), compared=())
-    train, test = (tuple(sorted({g for g in groups if g[0] == side})) for side in "01")
-    plan = FoldPlan(f"on {other.manifest.id}", train, test, seed=seed)
-    pair = f"{database.manifest.id} on {other.manifest.id}"
-    data = digest([database.fingerprint, other.fingerprint])
-    task, store = _run(task, [plan], pair, data, results, seed, workers, progress)
-    truth, scores = task.labels("true", seed), {}
-    for name, part in store.fold_table(plan.name).groupby("method", sort=False):
+    both = [database, other]
+    task = _task(both, study.task.methods, study.task.options)
+    names = [d.manifest.id for d in both]
+    sides = [sorted({c.subject for c in task.clips if c.database == name}) for name in names]
+    plan = FoldPlan("-to-".join(names), tuple(sides[0]), tuple(sides[1]))
+    run = _run(task, both, [plan], how)
+    rows, place = run.store.fold_table(plan.key), run.task.members(plan.test)
+    tested = tuple(run.task.clips[i] for i in place)
+    asked = HandcraftedStudy(replace(run.task, clips=tested), run.plans, run.store)
+    parts = []
+    for name, part in rows.groupby("method", sort=False):
         said = unpack(part.predicted)[:, study.predictions(name).oracle_setting()]
-        labels = list(range(len(classes)))
-        scores[name] = recognition.evaluate(truth[part.number.to_numpy()], said, labels)
-    return scores
+        parts.append(asked.score_rows([said]).assign(method=name))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _sides(study: HandcraftedStudy, clips: Sequence[Any]) -> list[int]:
-    return [int(i >= len(study.task.clips)) for i in range(len(clips))]
+def protocols(study: HandcraftedStudy, other: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Score three protocols, with settings chosen by other subjects, and ask who it is.
+
+    Leave one video out differs from the honest column in the training clips alone: the other clips
+    of the same person are among them. What a feature knows of the person, which is asked of the
+    same classifiers, is what this can profit from. Methods that learn their features, and so would
+    have to be learnt anew without each video, are left out.
+
+    Parameters
+    ----------
+    study : HandcraftedStudy
+        One subject left out.
+    other : DataFrame, optional
+        See `across`.
+
+    Returns
+    -------
+    DataFrame
+        method, protocol, measure, score, low, high …; accuracy is that of the person for the
+        protocol ``person told``.
+    """
+    task, parts = study.task, []
+    people = np.unique(task.subjects, return_inverse=True)[1]
+    for name in task.methods:
+        if find_descriptor(name).learn is not None:
+            continue
+        settings = study.predictions(name).honest_settings()
+        said, person = (task.each_video(name, settings, x) for x in (task.truth, people))
+        told = pd.DataFrame([{"measure": "accuracy", "score": (person == people).mean()}])
+        found = {"leave one subject out": study.score("honest", name),
+                 "leave one video out": study.score_rows([said]), "person told": told}  # fmt: skip
+        if other is not None:
+            found["other database"] = other[other.method == name]
+        parts += [table.assign(method=name, protocol=k) for k, table in found.items()]
+    return pd.concat(parts, ignore_index=True)

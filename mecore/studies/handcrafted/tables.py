@@ -9,61 +9,109 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mecore.evaluation.clips import Clip, apex_frame, face_clip
+from mecore.descriptors.materials import MATERIALS
+from mecore.descriptors.registry import find_descriptor
+from mecore.evaluation.clips import Clip
+from mecore.evaluation.study import COLUMNS
 from mecore.metrics.recognition import macro_f1
+from mecore.models.choices import choice_table
 from mecore.report.published import printed_table
-from mecore.studies.handcrafted.methods import (
-    DESCRIPTORS,
-    METHODS,
-    THESIS_METHODS,
-    TITLES,
-    prepare,
-)
+from mecore.report.scores import beside, cell, select
+from mecore.report.tables import MISSING, number, word
+from mecore.studies.handcrafted.features import Expressions
+from mecore.studies.handcrafted.fold import DUMMY, grid_of
+from mecore.studies.handcrafted.options import HandcraftedOptions
 from mecore.studies.handcrafted.study import HandcraftedStudy
 
-Columns = Mapping[str, Mapping[str, Mapping[str, float]]]
-NAMES = {"honest": "honest", "oracle": "oracle", "chance": "chance",
-         "oracle on chance": "oracle on chance"}  # fmt: skip
-_PRINTED = {"dummy": "Baseline", "lbp_top_raw": "LBP-TOP", "mdmo": "MDMO",
-            "sparse_mdmo": "Sparse MDMO"}  # fmt: skip
+# Methods of the thesis' Table 3, and its rows.
+PRINTED = {DUMMY: "Baseline", "lbp_top_raw": "LBP-TOP", "mdmo": "MDMO",
+           "sparse_mdmo": "Sparse MDMO"}  # fmt: skip
 
 
-def results(columns: Columns) -> pd.DataFrame:
-    """Accuracy and macro-F1 of every method in every column (the form of Table 3)."""
-    rows = {
-        TITLES[name]: {
-            f"{measure}, {column}": scores[column][key]
-            for measure, key in (("accuracy", "accuracy"), ("macro-F1", "uf1"))
-            for column in NAMES
-        }
-        for name, scores in columns.items()
-    }
-    return pd.DataFrame(rows).T
+def title_of(name: str) -> str:
+    """How a method is called."""
+    return name if name == DUMMY else find_descriptor(name).title
+
+
+def answer(study: HandcraftedStudy, data: str) -> str:
+    """Which descriptor is best, and what the choice of settings gives away, as a sentence."""
+    uf1 = {c: {n: select(study.scores, c, n)["uf1"] for n in study.methods} for c in COLUMNS}
+    best = max(study.task.methods, key=lambda name: uf1["honest"][name].score)
+    lift, luck = (
+        np.mean([uf1[high][n].score - uf1[low][n].score for n in study.task.methods])
+        for high, low in (("oracle", "honest"), ("oracle on chance", "chance"))
+    )
+    return (
+        f"**On {data}**: the best descriptor, honestly, is {title_of(best)}, macro-F1 "
+        f"{cell(uf1['honest'][best])}; with permuted labels it has {cell(uf1['chance'][best])}. "
+        f"The dummy has {cell(uf1['honest'][DUMMY])}. Choosing the setting on the left-out "
+        f"subjects adds {number(float(lift), 2)} to the macro-F1 of a descriptor, in the mean of "
+        f"all; with permuted labels {number(float(luck), 2)}."
+    )
+
+
+def magnified(curve: pd.DataFrame, alpha: float = 5) -> str:
+    """How much of a motion magnified five-fold comes out, as a sentence."""
+    parts = []
+    for name, rows in curve[curve.alpha == alpha].groupby("method", sort=False):
+        share = rows.measured / (alpha * rows["size"])
+        parts.append(
+            f"the {name} method gives {number(share.min(), 2)} to {number(share.max(), 2)} of what "
+            f"is asked, and {number(share.iloc[-1], 2)} for the largest motion, "
+            f"{rows['size'].iloc[-1]:g} pixels"
+        )
+    return f"With α = {alpha:g}, " + "; ".join(parts) + "."
+
+
+def told(scores: pd.DataFrame, subjects: Sequence[str]) -> str:
+    """Whose descriptor tells the person best and worst, and what that is worth, as a sentence."""
+    person = scores[scores.protocol == "person told"].set_index("method").score
+    uf1 = scores[scores.measure == "uf1"].pivot(index="method", columns="protocol", values="score")
+    gain = (uf1["leave one video out"] - uf1["leave one subject out"]).mean()
+    guess = pd.Series(subjects).value_counts(normalize=True).max()
+    best, worst = person.idxmax(), person.idxmin()
+    return (
+        f"The person is told best by {title_of(best)}, in {person[best]:.0%} of the clips, and "
+        f"worst by {title_of(worst)}, in {person[worst]:.0%}; always to say the most frequent one "
+        f"would be right in {guess:.0%}. Leave one video out stands {number(abs(gain), 2)} "
+        f"{'above' if gain > 0 else 'below'} leave one subject out, in the mean of the descriptors."
+    )
+
+
+def results(study: HandcraftedStudy, measure: str = "uf1") -> pd.DataFrame:
+    """One measure of every method in every column (the form of Table 3)."""
+    scores = study.scores
+    return pd.DataFrame(
+        {
+            column: [cell(select(scores, column, name)[measure]) for name in study.methods]
+            for column in COLUMNS
+        },
+        index=[title_of(name) for name in study.methods],
+    )
 
 
 def per_class(study: HandcraftedStudy) -> pd.DataFrame:
     """F1 of each class, honest column."""
-    rows = {}
-    for name in ("dummy", *study.task.methods):
-        counts = study.confusion(study.predicted(name)["honest"])
-        both = counts.sum(axis=0) + counts.sum(axis=1)
-        f1 = np.divide(2 * np.diag(counts), both, out=np.zeros(len(both)), where=both > 0)
-        rows[TITLES[name]] = dict(zip(study.task.classes, f1, strict=True))
-    return pd.DataFrame(rows).T
+    honest = {name: select(study.scores, "honest", name) for name in study.methods}
+    return pd.DataFrame(
+        {c: [cell(part[f"f1 {c}"]) for part in honest.values()] for c in study.task.classes},
+        index=[title_of(name) for name in honest],
+    )
 
 
 def settings(study: HandcraftedStudy) -> pd.DataFrame:
     """What was chosen: by the honest folds most often, and by the oracle; and how many tie."""
     rows = {}
     for name in study.task.methods:
-        true, grid = study.predictions(name), METHODS[name].grid
+        true, grid = study.predictions(name), grid_of(name)
         chosen = pd.Series(true.honest_settings()).mode().iloc[0]
         scores = true.scores()
-        rows[TITLES[name]] = {
+        rows[title_of(name)] = {
             "honest, most often": _setting(grid.settings[chosen]),
             "oracle": _setting(grid.settings[true.oracle_setting()]),
             "settings": len(grid), "that differ": true.distinct(),
             "as good as the oracle": int((scores == scores.max()).sum()),
+            "|x·y|, median": _power(study.product(name)),
         }  # fmt: skip
     return pd.DataFrame(rows).T
 
@@ -72,78 +120,82 @@ def _setting(values: Sequence[float]) -> str:
     return "({}, {:g}, {:g}, {:g})".format(*values)
 
 
-def protocols(study: HandcraftedStudy, across: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Macro-F1 under three protocols, settings chosen by other subjects; and the person told."""
-    rows = {}
-    for name in study.task.methods:
-        if METHODS[name].fitted:
-            continue
-        rows[TITLES[name]] = {
-            "leave one subject out": study.columns[name]["honest"]["uf1"],
-            "leave one video out": study.videos(name)["uf1"],
-            "other database": across[name]["uf1"] if name in across else None,
-            "person told (accuracy)": study.identity(name),
-        }
-    return pd.DataFrame(rows).T.astype(float)
+def _power(value: float) -> str:
+    return MISSING if np.isnan(value) else f"{value:.2g}"
+
+
+def protocols(scores: pd.DataFrame) -> pd.DataFrame:
+    """Macro-F1 under three protocols, settings chosen by other subjects; and the person told.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See `mecore.studies.handcrafted.study.protocols`.
+    """
+    wanted = scores[scores.measure == np.where(scores.protocol == "person told", "accuracy", "uf1")]
+    wide = {
+        protocol: {title_of(row["method"]): cell(row) for _, row in part.iterrows()}
+        for protocol, part in wanted.groupby("protocol", sort=False)
+    }
+    return pd.DataFrame(wide).rename(columns={"person told": "person told (accuracy)"})
 
 
 def classifiers(study: HandcraftedStudy) -> pd.DataFrame:
     """Other classifiers beside the polynomial support vector machine, macro-F1."""
     table = study.classifiers()
-    wide = table.pivot(index="method", columns="classifier", values="macro-F1")
-    wide = wide.loc[table.method.unique(), table.classifier.unique()]
-    wide.insert(
-        0, "polynomial SVM, honest", [study.columns[n]["honest"]["uf1"] for n in wide.index]
-    )
-    return wide.rename(index=TITLES).rename_axis(index=None, columns=None)
+    rows = {}
+    for name in study.task.compared:
+        own = table[(table.method == name) & (table.measure == "uf1")]
+        honest = {"polynomial SVM, honest": select(study.scores, "honest", name)["uf1"]}
+        others = {row.classifier: row for _, row in own.iterrows()}
+        rows[title_of(name)] = {k: cell(score) for k, score in (honest | others).items()}
+    return pd.DataFrame(rows).T
 
 
 def timing(study: HandcraftedStudy, clip: Clip) -> pd.DataFrame:
     """Milliseconds of each descriptor for one clip, and seconds of its grid in one fold."""
-    seconds = study.seconds()
+    seconds = study.grid_seconds()
     measured = study.store.timings(lambda: _descriptor_seconds(study, clip))
     rows: dict[str, dict[str, float | None]] = {
         "interpolation and flow": {"descriptor, ms": 1000 * measured["shared"]}
     }
     for name in study.task.methods:
-        took = 1000 * measured[METHODS[name].source]
-        rows[TITLES[name]] = {"descriptor, ms": took, "settings": len(METHODS[name].grid),
-                              "grid of a fold, s": seconds[name]}  # fmt: skip
+        rows[title_of(name)] = {"descriptor, ms": 1000 * measured[name],
+                                "settings": len(grid_of(name)),
+                                "grid of a fold, s": seconds[name]}  # fmt: skip
     return pd.DataFrame(rows).T
 
 
 def _descriptor_seconds(study: HandcraftedStudy, clip: Clip) -> dict[str, float]:
     """Seconds of what descriptors share and of each of them, warm."""
-    options = study.task.options
-    frames, points = face_clip(clip)
-    apex = apex_frame(clip, frames)
+    given = Expressions(clip.item, study.task.options).materials[clip.number]
     start = time.perf_counter()
-    material = prepare(frames, points, apex, options)
+    for name in MATERIALS:
+        given[name]
     took = {"shared": time.perf_counter() - start}
-    for name, function in DESCRIPTORS.items():
-        function(material, options)
+    for name in study.task.methods:
+        compute = find_descriptor(name).compute
+        given.give(compute)
         start = time.perf_counter()
-        function(material, options)
+        given.give(compute)
         took[name] = time.perf_counter() - start
     return took
 
 
-def beside(published: dict[str, Any], columns: Columns, data: str) -> pd.DataFrame:
+def beside_published(study: HandcraftedStudy, published: dict[str, Any], data: str) -> pd.DataFrame:
     """Rows of Table 3 as printed (oracle by its protocol), and measured."""
     accuracy, f1 = (printed_table(published, f"3 {m}") for m in ("accuracy", "F1-score"))
-    rows: dict[str, dict[str, Any]] = {}
-    for name in ("dummy", *THESIS_METHODS):
-        row = _PRINTED[name]
-        for database in accuracy.columns:
-            rows[f"{TITLES[name]}, {database}, published (oracle)"] = {
-                "accuracy": accuracy.loc[row, database], "macro-F1": f1.loc[row, database],
-            }  # fmt: skip
-        for column in NAMES if name in columns else ():
-            rows[f"{TITLES[name]}, {data}, measured ({column})"] = {
-                "accuracy": columns[name][column]["accuracy"],
-                "macro-F1": columns[name][column]["uf1"],
-            }
-    return pd.DataFrame(rows).T
+    measures = {"accuracy": "accuracy", "macro-F1": "uf1"}
+    parts = []
+    for name, row in PRINTED.items():
+        printed = pd.DataFrame({"accuracy": accuracy.loc[row], "macro-F1": f1.loc[row]})
+        printed.index = [f"{database} (oracle)" for database in printed.index]
+        if name in study.methods:
+            printed = beside(printed, study.scores, measures, name)
+        else:
+            printed = printed.rename(lambda row: f"{row}, published")
+        parts.append(printed.rename(lambda row, name=name: f"{title_of(name)}, {row}"))
+    return pd.concat(parts)
 
 
 def dummy(published: dict[str, Any]) -> pd.DataFrame:
@@ -172,30 +224,33 @@ def dummy(published: dict[str, Any]) -> pd.DataFrame:
 
 
 def choices() -> pd.DataFrame:
-    """What the sources leave open, and what is done here."""
-    return pd.DataFrame(_CHOICES, columns=["question", "the sources", "here"])
+    """What the sources leave open, and what is done here: options, and what is none."""
+    rows: list[Mapping[str, str]] = [
+        {"choice": f"{r['topic']} ({r['name']})", "the sources": r["paper"],
+         "here": word(r["default"]), "why": r["why"]}
+        for r in choice_table(HandcraftedOptions)
+    ]  # fmt: skip
+    rows += [dict(zip(rows[0], row, strict=True)) for row in _CHOICES]
+    return pd.DataFrame(rows)
 
 
 _CHOICES = [
     ("scale of LBP-TOP", "raw counts or sum 1, by the code that was used; the thesis does not say",
-     "each block and plane sums to 1; the other two are rows of their own"),
-    ("frames of LBP-TOP", "TIM to 10 for all databases", "the same"),
-    ("flow of MDMO", "«exactly the same method could not be found»", "TV-L1 of this study"),
+     "each block and plane sums to 1", "the other two are rows of their own"),
     ("height of the upper regions", "20 pixels above the brows, in full frames",
-     "0.15 of the distance of the outer eye corners"),
+     "0.15 of the distance of the outer eye corners", "faces are of all sizes"),
     ("MDMO in the public port", "a bin merged by a slip, angles averaged as numbers, no alignment",
-     "the paper; the port as a row of its own"),
+     "the paper", "the port is a row of its own"),
     ("distance of Sparse MDMO", "a formula of the original paper, whose code is not public",
-     "self-tuning heat kernel, 5 neighbours"),
-    ("α, β, size of the dictionary", "as in the original paper, not printed",
-     "1, 0.1, 128 (GraphSC)"),
+     "self-tuning heat kernel, 5 neighbours", "dense and thin regions count alike"),
     ("codes of new clips", "the published code runs on all samples at once",
-     "dictionary from training clips; new frames are pulled to training neighbours"),
-    ("from codes to clips", "not said", "mean over the frames (`pool`)"),
-    ("choice of settings", "best macro-F1 on the left-out subjects",
-     "column oracle; honest: nested"),
-    ("equal settings", "one of them is printed", "the first of the grid"),
+     "dictionary from training clips; new frames are pulled to training neighbours",
+     "the left-out subject may not be looked at"),
+    ("choice of settings", "best macro-F1 on the left-out subjects", "nested",
+     "the other is the column oracle"),
+    ("equal settings", "one of them is printed", "the first of the grid", "it is as good as any"),
     ("facial dynamics map", "first guess and stored values not said",
-     "mean vector; direction times mean projection"),
-    ("Lagrangian magnification", "no code; variance kept not said", "95 %, mean motion scaled too"),
+     "mean vector; direction times mean projection", "both follow from what is maximised"),
+    ("Lagrangian magnification", "no code; variance kept not said", "95 %, mean motion scaled too",
+     "else the common motion would stay small"),
 ]  # fmt: skip

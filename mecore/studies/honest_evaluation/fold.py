@@ -1,15 +1,14 @@
 """Folds on flow images: stacked networks, and any classifier of the scikit-learn interface.
 
-Every fold keeps what each *step* says of the left-out subjects: a step is an epoch of a network, or
-a setting of a classifier's grid. Its rows are the honest ones; what choosing a step on the left-out
-subjects would have given is derived from the table ``steps``
-(`mecore.studies.honest_evaluation.audit`).
+Every fold keeps what each *step* of each model says of the left-out subjects: a step is an epoch of
+a network, or a setting of a classifier's grid. Its rows are the honest ones; what choosing a step
+on the left-out subjects would have given is derived from the table ``steps``
+(`mecore.studies.honest_evaluation.scores`).
 """
 
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,16 +32,23 @@ from mecore.descriptors.flow.image_histograms import (
     hoof_of_images,
 )
 from mecore.errors import DataError
-from mecore.evaluation.folds import FoldPlan
-from mecore.evaluation.store import FoldResult
+from mecore.evaluation.folds import FoldPlan, FoldResult, permuted, timed
 from mecore.models.flow.networks import NETWORKS, first_weights
+from mecore.models.flow.options import FlowOptions
 from mecore.runtime import seed_of
 
-Grid = Mapping[str, Sequence[Any]]
+Floats = NDArray[np.float32]
+# Fixed before any left-out subject was looked at. The large network fits in fewer epochs.
+EPOCHS = {"STSTNet": 100, "OFF-ApexNet": 20, "MEAN, recognition": 100}
 
 
-def _pixels(images: NDArray[np.float32]) -> NDArray[Any]:
+def _pixels(images: Floats) -> NDArray[Any]:
     return images.reshape(len(images), -1)
+
+
+def _signed(images: Floats) -> Floats:
+    """Flow in [-1, 1], because it is signed; strain, which is not, in [0, 1]."""
+    return images * np.array([2, 2, 1], np.float32) - np.array([1, 1, 0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class Classifier:
     """A classifier, the grid its settings are chosen from, and what it sees of flow images."""
 
     make: Callable[[], Any]
-    grid: Grid
-    features: Callable[[NDArray[np.float32]], NDArray[Any]] = _pixels
+    grid: Mapping[str, Sequence[Any]]
+    features: Callable[[Floats], NDArray[Any]] = _pixels
 
 
 def _logistic() -> Any:
@@ -71,32 +77,42 @@ CLASSIFIERS: dict[str, Classifier] = {
     "logistic regression": Classifier(_logistic, {"logisticregression__C": (0.001, 0.01, 0.1)}),
     "most frequent class": Classifier(DummyClassifier, {"strategy": ("most_frequent",)}),
 }
+MODELS = (*NETWORKS, *CLASSIFIERS)
 
 
 @dataclass(frozen=True)
 class FlowTask:
-    """What the folds of one model need.
+    """Models on flow images; calling it runs some folds.
 
     Parameters
     ----------
     data : FlowImages
         All samples.
-    model : str
-        A name in `NETWORKS` or `CLASSIFIERS`.
+    models : tuple of str
+        Names in `MODELS`.
+    options : FlowOptions
+        Only the group ``training`` matters.
     """
 
     data: FlowImages
-    model: str
+    models: tuple[str, ...]
+    options: FlowOptions
 
-    @property
-    def classes(self) -> list[str]:
-        """Emotion classes in the order of probabilities."""
-        return list(self.data.manifest.classes)
+    def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+        """Train and test all models; tables ``steps`` go with the rows."""
+        # With true labels, nothing of a classifier is left to the seed.
+        fitted = plans[0].labels == "permuted" or plans[0].seed == 0
+        results = [
+            (self.train if name in NETWORKS else self.fit)(name, plans)
+            for name in self.models
+            if name in NETWORKS or fitted
+        ]
+        return [_together(parts) for parts in zip(*results, strict=True)]
 
     @property
     def truth(self) -> NDArray[np.int64]:
         """Class index of every sample."""
-        return np.array([self.classes.index(c) for c in self.data.samples.label], np.int64)
+        return np.array([self.data.classes.index(c) for c in self.data.samples.label], np.int64)
 
     def of(self, subjects: Sequence[str]) -> NDArray[np.bool_]:
         """Mask of the samples of some subjects."""
@@ -104,96 +120,85 @@ class FlowTask:
         return mask
 
     def labels(self, plan: FoldPlan) -> NDArray[np.int64]:
-        """Class indices as a fold is told: true, or permuted among its training subjects."""
+        """Class indices that a fold sees: true, or permuted among its training subjects."""
         labels, train = self.truth, self.of(plan.train)
         if plan.labels == "permuted":
             rng = np.random.default_rng(seed_of(plan.seed, f"labels of {plan.name}"))
-            labels[train] = rng.permutation(labels[train])
+            labels = permuted(labels, rng, train)
         if len(np.unique(labels[train])) < 2:
             raise DataError("training subjects show one class only", where=f"fold {plan.name}")
         return labels
 
-    def result(self, plan: FoldPlan, given: NDArray[Any], step: int, seconds: float) -> FoldResult:
-        """Rows and the table ``steps`` of a fold from probabilities (steps, n, C)."""
-        test = self.of(plan.test)
-        rows = self.data.samples[test].reset_index(drop=True).rename(columns={"label": "truth"})
-        names = np.array(self.classes, object)
-        rows["predicted"] = names[given[step].argmax(-1)]
-        for c, name in enumerate(self.classes):
-            rows[f"p_{name}"] = given[step, :, c].astype(np.float32)
-        chosen = given.argmax(-1).astype(np.int8)
-        steps = pd.DataFrame(
-            {
-                "sample": np.tile(np.flatnonzero(test), len(given)).astype(np.int32),
-                "step": np.repeat(np.arange(len(given), dtype=np.int32), test.sum()),
-                "predicted": chosen.ravel(),
-            }
-        )
-        return FoldResult(rows.assign(step=step), {"steps": steps}, {"training": seconds})
-
-
-@dataclass(frozen=True)
-class NetworkTask(FlowTask):
-    """Some folds of a network in one graph; the honest step is the last epoch, fixed beforehand."""
-
-    epochs: int = 100
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-
-    def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
-        """Train all folds at once."""
+    def train(self, name: str, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+        """Train a network in some folds at once; the honest step is the last epoch."""
         from mecore import runtime
         from mecore.models.flow import stacked
 
         runtime.configure()
-        start = time.perf_counter()
-        network, n_classes = NETWORKS[self.model], len(self.classes)
+        seconds: dict[str, float] = {}
+        network, options, n_classes = NETWORKS[name], self.options, len(self.data.classes)
         seeds = [seed_of(p.seed, p.name) for p in plans]
         starts = [first_weights(network, n_classes, np.random.default_rng(s)) for s in seeds]
-        given = stacked.train(
-            stacked.Stack(network, starts, seeds),
-            # Flow is signed, strain is not.
-            self.data.images * np.array([2, 2, 1], np.float32) - np.array([1, 1, 0], np.float32),
-            np.stack([self.labels(p) for p in plans]),
-            np.stack([self.of(p.train) for p in plans]),
-            np.stack([self.of(p.test) for p in plans]),
-            stacked.Training(self.epochs, self.batch_size, self.learning_rate),
-            seed_of(plans[0].seed, "order"),
-        )  # fmt: skip
-        # Graphs and their variables refer to each other; a large network's are half a gigabyte.
-        gc.collect()
-        each = (time.perf_counter() - start) / len(plans)
+        epochs = options.epochs or EPOCHS[name]
+        with timed(seconds, name):
+            given = stacked.train(
+                stacked.Stack(network, starts, seeds),
+                _signed(self.data.images),
+                np.stack([self.labels(p) for p in plans]),
+                np.stack([self.of(p.train) for p in plans]),
+                np.stack([self.of(p.test) for p in plans]),
+                stacked.Training(epochs, options.batch_size, options.learning_rate),
+                seed_of(plans[0].seed, "order"),
+            )  # fmt: skip
+            # Graphs and their variables refer to each other; a large network's are half a gigabyte.
+            gc.collect()
+        each = {name: seconds[name] / len(plans)}
         return [
-            self.result(p, one, self.epochs - 1, each) for p, one in zip(plans, given, strict=True)
+            self._result(name, p, g, epochs - 1, each) for p, g in zip(plans, given, strict=True)
         ]
 
-
-@dataclass(frozen=True)
-class ClassifierTask(FlowTask):
-    """One fold of a classifier; its setting is chosen by grouped cross-validation in training."""
-
-    inner_folds: int = 3
-
-    def __call__(self, plan: FoldPlan) -> FoldResult:
-        """Fit every setting of the grid; choose one without looking at the test subjects."""
-        start = time.perf_counter()
-        chosen, labels = CLASSIFIERS[self.model], self.labels(plan)
-        train, test = self.of(plan.train), self.of(plan.test)
-        seen = chosen.features(self.data.images)
-        settings = list(ParameterGrid(chosen.grid))
-        given = np.zeros((len(settings), int(test.sum()), len(self.classes)))
-        for number, setting in enumerate(settings):
-            model = clone(chosen.make()).set_params(**setting).fit(seen[train], labels[train])
-            given[number][:, model.classes_] = _probabilities(model, seen[test])
-        step = self._choose(chosen, seen[train], labels[train], train) if len(settings) > 1 else 0
-        return self.result(plan, given, step, time.perf_counter() - start)
+    def fit(self, name: str, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+        """Fit every setting of a classifier; one is chosen without the left-out subjects."""
+        results, chosen = [], CLASSIFIERS[name]
+        seen, settings = chosen.features(self.data.images), list(ParameterGrid(chosen.grid))
+        for plan in plans:
+            seconds: dict[str, float] = {}
+            labels, train, test = self.labels(plan), self.of(plan.train), self.of(plan.test)
+            given = np.zeros((len(settings), int(test.sum()), len(self.data.classes)))
+            with timed(seconds, name):
+                for number, setting in enumerate(settings):
+                    model = clone(chosen.make()).set_params(**setting)
+                    model.fit(seen[train], labels[train])
+                    given[number][:, model.classes_] = _probabilities(model, seen[test])
+                step = self._choose(chosen, seen[train], labels[train], train)
+            results.append(self._result(name, plan, given, step, seconds))
+        return results
 
     def _choose(self, chosen: Classifier, x: Any, y: Any, train: NDArray[np.bool_]) -> int:
+        if len(ParameterGrid(chosen.grid)) == 1:
+            return 0
         groups = self.data.samples.subject[train].to_numpy()
-        folds = GroupKFold(min(self.inner_folds, len(set(groups))))
+        folds = GroupKFold(min(self.options.inner_folds, len(set(groups))))
         search = GridSearchCV(chosen.make(), dict(chosen.grid), scoring="f1_macro", cv=folds,
                               refit=False)  # fmt: skip
         return int(search.fit(x, y, groups=groups).best_index_)
+
+    def _result(
+        self, name: str, plan: FoldPlan, given: NDArray[Any], step: int, seconds: dict[str, float]
+    ) -> FoldResult:
+        """Rows and the table ``steps`` of one model from its probabilities (steps, n, C)."""
+        test, classes = self.of(plan.test), self.data.classes
+        rows = self.data.samples[test].reset_index(drop=True).rename(columns={"label": "truth"})
+        rows.insert(0, "model", name)
+        rows["predicted"] = np.array(classes, object)[given[step].argmax(-1)]
+        for c, label in enumerate(classes):
+            rows[f"p_{label}"] = given[step, :, c].astype(np.float32)
+        steps = pd.DataFrame({
+            "model": name, "sample": np.tile(np.flatnonzero(test), len(given)).astype(np.int32),
+            "step": np.repeat(np.arange(len(given), dtype=np.int32), test.sum()),
+            "predicted": given.argmax(-1).astype(np.int8).ravel(),
+        })  # fmt: skip
+        return FoldResult(rows.assign(step=step), {"steps": steps}, seconds)
 
 
 def _probabilities(model: Any, seen: NDArray[Any]) -> Any:
@@ -201,3 +206,12 @@ def _probabilities(model: Any, seen: NDArray[Any]) -> Any:
     if hasattr(model, "predict_proba"):
         return model.predict_proba(seen)
     return model.predict(seen)[:, None] == model.classes_
+
+
+def _together(parts: Sequence[FoldResult]) -> FoldResult:
+    """Results of all models in one fold, as one."""
+    return FoldResult(
+        pd.concat([p.rows for p in parts], ignore_index=True),
+        {"steps": pd.concat([p.tables["steps"] for p in parts], ignore_index=True)},
+        {name: spent for p in parts for name, spent in p.seconds.items()},
+    )

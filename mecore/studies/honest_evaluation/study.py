@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import partial
-from itertools import groupby
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,96 +12,182 @@ from numpy.typing import NDArray
 
 from mecore.data.features import FlowImages
 from mecore.errors import OptionError, nearest
-from mecore.evaluation.executors import Workers, executor_for
 from mecore.evaluation.folds import Labels, leave_one_subject_out
-from mecore.evaluation.runner import collect, progress_bar, run_folds
-from mecore.evaluation.store import open_run
-from mecore.models.flow.networks import NETWORKS
-from mecore.studies.honest_evaluation.fold import CLASSIFIERS, ClassifierTask, FlowTask, NetworkTask
-
-# Fixed before any left-out subject was looked at. The large network fits in fewer epochs.
-EPOCHS = {"STSTNet": 100, "OFF-ApexNet": 20, "MEAN, recognition": 100}
-# Part of what a run is: sums over another number of folds may differ in their last digit.
-TOGETHER = 17
-MODELS = (*NETWORKS, *CLASSIFIERS)
-Run: TypeAlias = tuple[NDArray[Any], NDArray[Any], float]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What one model said of every sample when its subject was left out.
-
-    Parameters
-    ----------
-    model : str
-        Name.
-    labels : {"true", "permuted"}
-        What it was trained on.
-    steps : array of int, (seeds, T, N)
-        Predicted class after every epoch, or with every setting of the grid.
-    honest : array of int, (seeds, N)
-        Prediction at the step that was fixed, or chosen among the training subjects.
-    """
-
-    model: str
-    labels: Labels
-    steps: NDArray[np.int64]
-    honest: NDArray[np.int64]
+from mecore.evaluation.statistics import (
+    Counts,
+    compare_models,
+    minimum_detectable_difference,
+    seed_agreement,
+    uar_of,
+    uf1_of,
+)
+from mecore.evaluation.study import BOTH, Design, Execution, Study, all_plans, summary
+from mecore.metrics.averaging import averages, grouped_confusion
+from mecore.models.choices import group
+from mecore.models.flow.options import FlowOptions
+from mecore.studies.honest_evaluation.fold import MODELS, FlowTask
+from mecore.studies.honest_evaluation.scores import (
+    BEST,
+    CHOICES,
+    Answers,
+    Ints,
+    best_of_subjects,
+    choose,
+    column_of,
+)
 
 
-@dataclass(frozen=True)
-class FlowStudy:
-    """Predictions of all models.
+class FlowStudy(Study[FlowTask]):
+    """A finished audit: what all models say of all left-out subjects, however it is chosen."""
 
-    Parameters
-    ----------
-    data : FlowImages
-        The samples; their order is that of all predictions.
-    predictions : tuple of Predictions
-        One for each model and kind of labels.
-    seconds : DataFrame
-        Wall-clock seconds of training: model, seed, seconds of all folds with true labels.
-    """
+    # Part of what a run is: sums over another number of folds may differ in their last digit.
+    together: ClassVar[int] = 17
+    draws: ClassVar[int] = 2000
+    columns: ClassVar[Mapping[str, Labels]] = {column_of(c, k): k for k in BOTH for c in CHOICES}
 
-    data: FlowImages
-    predictions: tuple[Predictions, ...]
-    seconds: pd.DataFrame
+    @property
+    def methods(self) -> list[str]:
+        """Names of the models."""
+        return list(self.task.models)
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes."""
-        return list(self.data.manifest.classes)
+        return self.task.data.classes
 
     @property
-    def truth(self) -> NDArray[np.int64]:
-        """Class index of every sample."""
-        return FlowTask(self.data, "").truth
+    def samples(self) -> pd.DataFrame:
+        """The samples; their order is that of all predictions."""
+        return self.task.data.samples
 
     @property
-    def models(self) -> list[str]:
-        """Names of the models."""
-        return list(dict.fromkeys(p.model for p in self.predictions))
+    def databases(self) -> list[str]:
+        """Parts of a composite that are also scored by themselves."""
+        parts = sorted(self.samples.database.unique())
+        return parts if len(parts) > 1 else []
 
-    def of(self, model: str, labels: Labels = "true") -> Predictions:
-        """Predictions of one model."""
-        return next(p for p in self.predictions if (p.model, p.labels) == (model, labels))
+    @cached_property
+    def _subjects(self) -> Ints:
+        return np.unique(self.samples.subject, return_inverse=True)[1]
 
+    # -- predictions ------------------------------------------------------------------------------
+    def answers(self, model: str, labels: Labels = "true") -> Answers:
+        """What a model said of all samples, step by step, and at the honest one."""
+        if (model, labels) not in self._answers:
+            self._answers[model, labels] = self._read(model, labels)
+        return self._answers[model, labels]
 
-def small(data: FlowImages, seeds: int, epochs: int) -> tuple[FlowImages, dict[str, Any]]:
-    """Data and arguments of a quick run: at most twelve subjects, two seeds, twenty epochs."""
-    return data.select(12), {"seeds": range(min(seeds, 2)), "epochs": epochs or 20}
+    @cached_property
+    def _answers(self) -> dict[tuple[str, Labels], Answers]:
+        return {}
+
+    def _read(self, model: str, labels: Labels) -> Answers:
+        steps, rows = self.table("steps", labels), self.table("rows", labels)
+        steps, rows = steps[steps.model == model], rows[rows.model == model]
+        told = steps.sort_values(["seed", "step", "sample"]).predicted.to_numpy(np.int64)
+        # Rows come fold by fold.
+        known = pd.MultiIndex.from_frame(self.samples[["subject", "sample"]])
+        place = known.get_indexer(pd.MultiIndex.from_frame(rows[["subject", "sample"]]))
+        said = rows.assign(place=place).sort_values(["seed", "place"]).predicted
+        honest = pd.Index(self.classes).get_indexer(pd.Index(said)).astype(np.int64)
+        n, n_steps = len(self.samples), int(steps.step.max()) + 1
+        return Answers(told.reshape(-1, n_steps, n), honest.reshape(-1, n))
+
+    def predictions(self, model: str, how: str = "honest", labels: Labels = "true") -> Ints:
+        """Class indices (R', N) under a habit of choosing."""
+        key = model, how, labels
+        if key not in self._chosen:
+            self._chosen[key] = choose(
+                self.answers(model, labels), how, self.task.truth, self._subjects,
+                len(self.classes),
+            )  # fmt: skip
+        return self._chosen[key]
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[str, str, Labels], Ints]:
+        return {}
+
+    # -- scores -----------------------------------------------------------------------------------
+    def rows(self, column: str, seed: int, method: str = "") -> pd.DataFrame:
+        """Samples and what a model says of them in a column, in one run.
+
+        A classifier that learnt from true labels says the same in every run.
+        """
+        how, labels = self._choice_of(column)
+        runs = self.predictions(method, how, labels)
+        run = runs[min(self.seeds(labels).index(seed), len(runs) - 1)]
+        return self.samples.assign(predicted=np.array(self.classes, object)[run])
+
+    def _choice_of(self, column: str) -> tuple[str, Labels]:
+        return next((c, k) for k in BOTH for c in CHOICES if column_of(c, k) == column)
+
+    def counts(self, rows: pd.DataFrame) -> Counts:
+        """Confusion matrices by subject, (S, C, C)."""
+        return {
+            "confusion": grouped_confusion(rows.label, rows.predicted, self.classes, rows.subject)
+        }
+
+    def measures(self, counts: Counts) -> dict[str, NDArray[np.float64]]:
+        """UF1 and UAR of counts that were added up."""
+        return {"uf1": uf1_of(counts["confusion"]), "uar": uar_of(counts["confusion"])}
+
+    def score(self, column: str, method: str = "") -> pd.DataFrame:
+        """Scores of one model in one column; those of a part are called «uf1, casme2»."""
+        how, labels = self._choice_of(column)
+        if how == BEST:
+            steps = self.answers(method, labels).steps
+            best = best_of_subjects(steps, self.task.truth, self._subjects, len(self.classes))
+            return summary({"uf1": best})
+        runs = [self.rows(column, seed, method) for seed in self.seeds(labels)]
+        parts = [self.score_rows(runs)]
+        for name in self.databases:
+            own = self.score_rows([run[run.database == name] for run in runs])
+            parts.append(own.assign(measure=own.measure + f", {name}"))
+        return pd.concat(parts, ignore_index=True)
+
+    # -- what else the predictions tell -----------------------------------------------------------
+    def averaging(self) -> pd.DataFrame:
+        """Honest predictions under every way of averaging; mean over seeds, one row a model."""
+        table = {}
+        for model in self.methods:
+            each = [
+                averages(self.task.truth, run, range(len(self.classes)), self.samples.subject)
+                for run in self.predictions(model)
+            ]
+            table[model] = pd.DataFrame(each).mean()
+        return pd.DataFrame(table).T
+
+    def agreement(self) -> pd.DataFrame:
+        """Agreement of seeds, and the difference to the first model that could be detected."""
+        first, *others = self.methods
+        table = pd.DataFrame({m: seed_agreement(self.predictions(m)) for m in self.methods}).T
+        table.insert(0, "seeds", [len(self.predictions(m)) for m in self.methods])
+        detectable = {
+            m: minimum_detectable_difference(self._by_subject(m), self._by_subject(first))
+            for m in others
+        }
+        table[f"detectable difference to {first}"] = pd.Series(detectable, dtype=float)
+        return table
+
+    def tests(self) -> pd.DataFrame:
+        """Paired tests of the honest predictions of every pair of models, corrected by Holm."""
+        return compare_models({m: self._by_subject(m) for m in self.methods})
+
+    def _by_subject(self, model: str) -> NDArray[Any]:
+        """Confusion matrices (R, S, C, C) of the honest predictions."""
+        runs = range(len(self.predictions(model)))
+        return np.stack([
+            self.counts(self.rows("honest", self.seeds()[run], model))["confusion"] for run in runs
+        ])  # fmt: skip
 
 
 def run_flow_study(
     data: FlowImages,
-    results: Path,
+    options: FlowOptions,
+    how: Execution,
     *,
     models: Iterable[str] = MODELS,
-    seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    chance_seeds: Sequence[int] = (0,),
-    epochs: int = 0,
-    workers: Workers = 1,
-    progress: bool = True,
+    seeds: Iterable[int] = range(5),
 ) -> FlowStudy:
     """Leave every subject out once, for every model, seed and kind of labels.
 
@@ -113,94 +195,28 @@ def run_flow_study(
     ----------
     data : FlowImages
         See `mecore.evaluation.flow_images.open_flow_images`.
-    results : Path
-        Where runs are stored; what is there is not computed again.
+    options : FlowOptions
+        How models are trained.
+    how : Execution
+        Where and how it is run; no result depends on it.
     models : iterable of str
-        Names in `MODELS`.
-    seeds, chance_seeds : sequence of int
-        Seeds with true and with permuted labels. Classifiers without chance of their own take the
-        first of them.
-    epochs : int
-        Epochs of every network; 0 for those in `EPOCHS`.
-    workers : int or str
-        Processes, or the address of a Dask scheduler; no result depends on it.
-    progress : bool
-        Show bars in a terminal.
+        Names in `mecore.studies.honest_evaluation.fold.MODELS`.
+    seeds : iterable of int
+        Seeds of the run, 0 among them: with true labels, classifiers are fitted in that one only.
 
     Raises
     ------
     MecoreError
         An unknown model, or folds that failed; what was computed is kept.
     """
-    models = list(models)
+    models, seeds = tuple(models), sorted(seeds)
     for model in models:
         if model not in MODELS:
             raise OptionError(f"no model is called {model!r}; {nearest(model, MODELS)}")
-    tasks = {model: _task(data, model, epochs) for model in models}
-    runs = [
-        (model, labels, seed)
-        for model, task in tasks.items()
-        for labels, chosen in (("true", seeds), ("permuted", chance_seeds))
-        for seed in (chosen if isinstance(task, NetworkTask) else chosen[:1])
-    ]
-    with executor_for(workers) as pool:
-        done = _all_at_once(
-            [partial(_run, tasks[m], s, k, results, pool) for m, k, s in runs],  # type: ignore[arg-type]
-            pool, progress,
-        )  # fmt: skip
-    return _study(data, runs, done)
-
-
-def _study(
-    data: FlowImages, runs: Sequence[tuple[str, Any, int]], done: Sequence[Run]
-) -> FlowStudy:
-    """Put runs of one model and kind of labels together, one after another for each seed."""
-    parts = []
-    for (model, labels), group in groupby(zip(runs, done, strict=True), lambda r: r[0][:2]):
-        steps, honest, _ = zip(*(result for _, result in group), strict=True)
-        parts.append(Predictions(model, labels, np.stack(steps), np.stack(honest)))
-    seconds = [[*run[:2], spent] for run, (_, _, spent) in zip(runs, done, strict=True)]
-    table = pd.DataFrame(seconds, columns=["model", "labels", "seconds"])
-    return FlowStudy(data, tuple(parts), table)
-
-
-def _all_at_once(runs: Sequence[Callable[[], Run]], pool: Executor, progress: bool) -> list[Run]:
-    """Hand the folds of all runs to the pool, so that none waits for the last fold of another."""
-    with ThreadPoolExecutor(len(runs)) as threads:
-        futures = [threads.submit(run) for run in runs]
-        try:
-            list(progress_bar(as_completed(futures), len(futures), "runs", progress))
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [f.result() for f in futures]
-
-
-def _task(data: FlowImages, model: str, epochs: int) -> NetworkTask | ClassifierTask:
-    if model in CLASSIFIERS:
-        return ClassifierTask(data, model)
-    return NetworkTask(data, model, epochs or EPOCHS[model])
-
-
-def _run(
-    task: NetworkTask | ClassifierTask, seed: int, labels: Labels, results: Path, pool: Executor
-) -> Run:
-    """One model, seed and kind of labels: steps (T, N), honest (N,), seconds of all folds."""
-    plans = leave_one_subject_out(task.data.samples.subject, seed, labels)
-    parameters = {"model": task.model, "seed": seed, "labels": labels, "together": TOGETHER}
-    parameters |= {k: v for k, v in vars(task).items() if isinstance(v, (int, float))}
-    store = open_run(
-        results, "honest_evaluation", task.data.manifest.id, parameters, task.data.fingerprint
-    )
-    together = TOGETHER if isinstance(task, NetworkTask) else 0
-    run_folds(task, plans, store, pool, together=together, progress=False)
-    table = collect(store, plans, "steps").sort_values(["step", "sample"], kind="stable")
-    steps = table.predicted.to_numpy(np.int64).reshape(-1, len(task.data.samples))
-    rows = collect(store, plans)
-    # Rows come fold by fold; samples are sorted by subject, as folds are.
-    honest = np.array([task.classes.index(c) for c in rows.predicted], np.int64)
-    if rows["sample"].tolist() != task.data.samples["sample"].tolist():
-        order = rows.set_index(["subject", "sample"]).index
-        wanted = pd.MultiIndex.from_frame(task.data.samples[["subject", "sample"]])
-        honest = honest[order.get_indexer(wanted)]
-    return steps, honest, sum(store.fold_seconds(p.name)["training"] for p in plans)
+    if 0 not in seeds:
+        raise OptionError(f"seeds {seeds}: 0 must be among them")
+    known = {"models": models, "options": vars(group(options, "training")),
+             "together": FlowStudy.together}  # fmt: skip
+    design = Design("honest_evaluation", data.id, data.fingerprint, known)
+    plans = all_plans(partial(leave_one_subject_out, data.samples.subject), seeds)
+    return FlowStudy.run(FlowTask(data, models, options), design, plans, how)

@@ -16,13 +16,15 @@ from mecore.descriptors.flow.engines import optical_flow
 from mecore.descriptors.flow.strain import optical_strain
 from mecore.descriptors.mean_input import Region, mean_regions
 from mecore.evaluation.videos import Expression, VideoItem
-from mecore.models.mean.inputs import CROP, face_crops, flow_inputs
+from mecore.metrics.matching import match_intervals
+from mecore.models.mean.inputs import CROP, face_crops
 from mecore.models.mean.options import MeanOptions
 from mecore.preprocessing.faces import Box, one_face
 from mecore.report import faces
-from mecore.report.style import COLOURS, PROTOCOL_COLOURS
+from mecore.report.style import COLOURS
 from mecore.spotting.peaks import find_peaks, threshold
 from mecore.spotting.smoothing import smooth
+from mecore.studies.mean.features import video_features
 from mecore.studies.mean.study import MeanStudy
 
 Floats = NDArray[np.float32]
@@ -37,6 +39,8 @@ class Example:
     ----------
     item, expression
         What is looked at.
+    apex : int
+        Its strongest frame, annotated or found.
     frame : array, (H, W, 3), uint8
         First frame of the video.
     box : Box
@@ -53,6 +57,7 @@ class Example:
 
     item: VideoItem
     expression: Expression
+    apex: int
     frame: Image
     box: Box
     crops: NDArray[np.uint8]
@@ -69,15 +74,15 @@ class Example:
 
 def example(item: VideoItem, expression: Expression, options: MeanOptions) -> Example:
     """Take one expression through the pipeline."""
-    source = item.frames()
-    frame = source.read(0)
-    box = one_face(frame, options.faces)
-    crops, points = face_crops(source, options)
-    apex = expression.apex if expression.apex is not None else expression.offset
-    flow = optical_flow(crops[expression.onset], crops[apex], engine=options.engine)
-    features = flow_inputs(flow[None], points, options)[0]
-    regions = mean_regions(points, eyes=options.eyes)
-    return Example(item, expression, frame, box, crops, points, flow, features, regions)
+    frame = item.frames().read(0)
+    crops, points = face_crops(item.footage, options)
+    number, known = item.expressions.index(expression), video_features(item, options)
+    apex = known.apexes[number]
+    return Example(
+        item, expression, apex, frame, one_face(frame, options.faces), crops, points,
+        optical_flow(crops[expression.onset], crops[apex], engine=options.engine),
+        known.recog[number], mean_regions(points, eyes=options.eyes),
+    )  # fmt: skip
 
 
 def examples(
@@ -141,35 +146,36 @@ def draw_learning(axes: Sequence[Axes], history: pd.DataFrame, fold: str) -> Seq
     return axes
 
 
-def best_and_worst(rows: pd.DataFrame, study: MeanStudy) -> tuple[VideoItem, VideoItem]:
+def best_and_worst(study: MeanStudy, seed: int = 0) -> tuple[VideoItem, VideoItem]:
     """A video that was spotted well and one that was not: by its number of errors, then by name."""
-    errors = {}
-    for item in study.task.items:
-        if item.expressions:
-            score = study.score(study.video(item, rows))
-            errors[item.subject, item.video] = (score["fp"] + score["fn"] - score["tp"], item)
-    order = sorted(errors.values(), key=lambda pair: (pair[0], pair[1].subject, pair[1].video))
-    return order[0][1], order[-1][1]
+    found = study.rows("honest", seed)
+    items = [item for item in study.task.items if item.expressions]
+
+    def order(item: VideoItem) -> tuple[int, str]:
+        hits = match_intervals(found[item.key].intervals, item.intervals, rule="maximum") >= 0
+        return len(hits) + len(item.expressions) - 3 * int(hits.sum()), item.key
+
+    ranked = sorted(items, key=order)
+    return ranked[0], ranked[-1]
 
 
 def heat(study: MeanStudy, shown: Sequence[Example]) -> dict[str, list[Floats]]:
     """Grad-CAM (14, 14) of each expression for both heads, by the network that left it out."""
     from mecore.models.gradcam import grad_cam
-    from mecore.models.mean.training import shared_maps
 
     maps: dict[str, list[Floats]] = {"spotting": [], "recognition": []}
     for e in shown:
         network = study.network(e.item.subject)
-        shared = shared_maps(network, e.features[None])
+        shared = network.maps(e.features[None])
         label = study.task.classes.index(str(e.expression.label))
         maps["spotting"].append(grad_cam(network.spot, shared)[0])
         maps["recognition"].append(grad_cam(network.recog, shared, label)[0])
     return maps
 
 
-def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem, rows: pd.DataFrame) -> Axes:
+def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem) -> Axes:
     """Score of every frame of one video, with spotted and annotated intervals (Fig. 3)."""
-    frames, rows = study.video(item), study.video(item, rows)
+    frames, rows = (study.video(item, t) for t in (study.frames(), study.intervals()))
     options, short, fps = study.task.options, study.task.short, item.fps
     half = int(frames.k_prime.iloc[0])
     smoothed = smooth(frames.spot, half, method=options.smoothing, width=options.smoothing_width)
@@ -191,18 +197,6 @@ def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem, rows: pd.DataFram
     return ax
 
 
-def draw_columns(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Bars of some measures in the columns honest, oracle, chance."""
-    width = 0.8 / len(table.columns)
-    for number, column in enumerate(table.columns):
-        place = np.arange(len(table)) + (number - (len(table.columns) - 1) / 2) * width
-        ax.bar(place, table[column], width * 0.92, color=PROTOCOL_COLOURS[column], label=column)
-    ax.set_xticks(range(len(table)), table.index)
-    ax.set(ylim=(0, 1), ylabel="score")
-    ax.legend(frameon=False, ncols=len(table.columns))
-    return ax
-
-
 def draw_heat(
     axes: NDArray[Any],
     shown: Sequence[Example],
@@ -212,8 +206,7 @@ def draw_heat(
     """One row per head, one column per expression: Grad-CAM on the face at its apex (Fig. 7)."""
     for row, (head, heats) in zip(axes, maps.items(), strict=True):
         for ax, e, one in zip(row, shown, heats, strict=True):
-            apex = e.expression.apex if e.expression.apex is not None else e.expression.offset
-            face = faces.face_or_blank(database, e.item.subject, e.crops[apex])
+            face = faces.face_or_blank(database, e.item.subject, e.crops[e.apex])
             on_crop = faces.heat_on_crop(one, e.regions, CROP)
             faces.show_heat(
                 ax, face, on_crop, f"{e.expression.label}" if head == "spotting" else ""

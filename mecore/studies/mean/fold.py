@@ -110,11 +110,8 @@ class MeanTask:
 
         own = [i for i in self.items if i.subject in plan.test]
         rows = interval_rows(frames, own, self.classes, self.options, self.short)
-        weights = stack.copy(number)
-        stored = pd.DataFrame({"name": list(weights), "shape": [list(w.shape) for w in weights.values()],
-                               "values": [w.ravel() for w in weights.values()]})  # fmt: skip
         curves = history[history["copy"] == number].drop(columns="copy").reset_index(drop=True)
-        tables = {"frames": frames, "history": curves, "weights": stored}
+        tables = {"frames": frames, "history": curves, "weights": _weights_table(stack, number)}
         return FoldResult(rows, tables, seconds | {"frames": float(len(frames))})
 
     def _look(
@@ -211,6 +208,11 @@ class MeanTask:
             told.append(labels)
         stacked = np.stack(features).astype(np.float32)
         return Samples(lambda part: stacked[part], np.stack(told), train, test)
+
+
+def _weights_table(stack: MeanStack, number: int) -> pd.DataFrame:
+    rows = [(k, list(w.shape), w.ravel()) for k, w in stack.copy(number).items()]
+    return pd.DataFrame(rows, columns=["name", "shape", "values"])
 
 
 def stored_weights(table: pd.DataFrame) -> dict[str, Any]:

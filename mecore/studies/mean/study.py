@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -156,3 +156,16 @@ def run_mean(
     return MeanStudy.run(task, design, plans, how, lambda pool: prepare(
         compute, items, pool, progress=how.progress
     ))  # fmt: skip
+
+
+def at_distances(
+    study: MeanStudy, databases: Database | Sequence[Database], how: Execution
+) -> dict[float, MeanStudy]:
+    """The same study with pairs 0.05, 0.10 and 0.15 s apart (Table 6), with true labels."""
+    options, seeds = study.task.options, study.seeds()
+    return {
+        k: study if k == options.k_seconds else run_mean(
+            databases, replace(options, k_seconds=k), how, seeds=seeds, labels=("true",)
+        )
+        for k in (0.05, 0.10, 0.15)
+    }  # fmt: skip

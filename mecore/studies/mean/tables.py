@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mecore.data.database import Database
 from mecore.descriptors.flow.engines import flow_pairs
-from mecore.evaluation.executors import Workers
+from mecore.models.choices import choice_table
 from mecore.models.mean.inputs import face_crops
-from mecore.models.mean.options import MeanOptions, option_table
+from mecore.models.mean.options import MeanOptions
 from mecore.report.published import printed_table
+from mecore.report.scores import beside, column_table, score_table, select
 from mecore.report.tables import choice_rows, word
 from mecore.spotting.labels import flow_distance
-from mecore.studies.mean.study import MeanStudy, run_mean
+from mecore.studies.mean.study import MeanStudy
 
 SPOTTING = {
     "annotated": "n_annotated", "true positives": "tp", "false positives": "fp",
@@ -38,16 +37,10 @@ ONE_PER_VIDEO = {
 HEADLINE = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means", "STRS": "strs"}
 
 
-def pick(scores: dict[str, dict[str, float]], measures: dict[str, str]) -> pd.DataFrame:
-    """Choose and name measures: one row each, one column per entry of ``scores``."""
-    rows = {label: [s.get(name) for s in scores.values()] for label, name in measures.items()}
-    return pd.DataFrame(rows, index=list(scores)).T
-
-
-def detailed(scores: dict[str, dict[str, float]], short: bool) -> pd.DataFrame:
+def detailed(study: MeanStudy) -> pd.DataFrame:
     """Every measure of Table 5, and of Tables 2 and 3 for short videos."""
-    measures = SPOTTING | RECOGNITION | OVERALL | (ONE_PER_VIDEO if short else {})
-    return pick(scores, measures)
+    measures = SPOTTING | RECOGNITION | OVERALL | (ONE_PER_VIDEO if study.task.short else {})
+    return column_table(study.scores, measures)
 
 
 def smoothing_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
@@ -62,7 +55,7 @@ def smoothing_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFr
         name: replace(options, smoothing=way, smoothing_width=width)
         for name, (way, width) in ways.items()
     }
-    return _with_printed(_compare(study, settings), published, "7")
+    return _with_printed(study.variants(settings), published, "7")
 
 
 def voting_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
@@ -73,69 +66,48 @@ def voting_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame
     }  # fmt: skip
     options = study.task.options
     settings = {name: replace(options, vote=vote) for name, vote in cases.items()}
-    return _with_printed(_compare(study, settings), published, "8", ["CASME II"])
+    return _with_printed(study.variants(settings), published, "8", ["CASME II"])
+
+
+def transfer_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
+    """Table 9: recognition without and with transfer, of the same spotted intervals."""
+    heads = {"without transfer": "alone", "with transfer": "p"}
+    return _with_printed(study.variants(heads), published, "9", ["CASME II"])
+
+
+def distance_ablation(studies: dict[float, MeanStudy], published: dict[str, Any]) -> pd.DataFrame:
+    """Table 6: other distances k of a pair, see `mecore.studies.mean.study.at_distances`."""
+    scores = {f"k = {k:.2f} s": study.score("honest") for k, study in studies.items()}
+    return _with_printed(scores, published, "6")
 
 
 def _with_printed(
-    measured: pd.DataFrame, published: dict[str, Any], table: str, columns: list[str] | None = None
-) -> pd.DataFrame:
+    measured: dict[str, pd.DataFrame], published: dict[str, Any], table: str,
+    columns: list[str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Put printed values beside measured ones; both have their rows in the order of the paper."""
     printed = printed_table(published, table)
     printed = printed[columns] if columns else printed
     names = {"Spotting": "spotting F1", "Analysis": "recognition F1", "Overall": "STRS",
              "CASME II": "recognition F1"}  # fmt: skip
     printed = printed.rename(columns=lambda c: f"{names[c]}, printed (CASME II)")
-    return pd.concat([measured, printed.set_axis(measured.index)], axis=1)
+    ours = score_table({name: select(scores) for name, scores in measured.items()}, HEADLINE).T
+    return pd.concat([ours, printed.set_axis(ours.index)], axis=1)
 
 
-def _compare(study: MeanStudy, settings: dict[str, MeanOptions]) -> pd.DataFrame:
-    scores = {name: study.score(study.rows(options)) for name, options in settings.items()}
-    return pick(scores, HEADLINE).T
-
-
-def transfer_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
-    """Table 9: recognition without and with transfer, of the same spotted intervals."""
-    heads = {"without transfer": "alone", "with transfer": "p"}
-    scores = {name: study.score(study.rows(head=head)) for name, head in heads.items()}
-    return _with_printed(pick(scores, HEADLINE).T, published, "9", ["CASME II"])
-
-
-def distance_ablation(
-    study: MeanStudy,
-    database: Database,
-    published: dict[str, Any],
-    results: Path,
-    *,
-    seed: int,
-    workers: Workers,
-    progress: bool,
-) -> pd.DataFrame:
-    """Table 6: other distances k between the frames of a pair; trains anew for each."""
-    scores = {}
-    for seconds in (0.05, 0.10, 0.15):
-        options = replace(study.task.options, k_seconds=seconds)
-        other = study if seconds == study.task.options.k_seconds else run_mean(
-            database, options, results, seed=seed, workers=workers, labels=("true",),
-            progress=progress,
-        )  # fmt: skip
-        scores[f"k = {seconds:.2f} s"] = other.score(other.rows())
-    return _with_printed(pick(scores, HEADLINE).T, published, "6")
-
-
-def chosen(oracle: MeanOptions) -> pd.DataFrame:
-    """What the oracle chose, in one row."""
-    names = {
-        "smoothing": "smoothing",
-        "width": "smoothing_width",
-        "voting frames": "vote",
-        "p": "p",
-    }
-    return pd.DataFrame({k: [word(getattr(oracle, v))] for k, v in names.items()})
+def chosen(study: MeanStudy) -> pd.DataFrame:
+    """What the oracle chose, one row per seed."""
+    names = {"smoothing": "smoothing", "width": "smoothing_width", "voting frames": "vote",
+             "p": "p"}  # fmt: skip
+    return pd.DataFrame([
+        {"seed": seed} | {k: word(getattr(study.oracle("true", seed), v)) for k, v in names.items()}
+        for seed in study.seeds()
+    ])  # fmt: skip
 
 
 def choices() -> pd.DataFrame:
     """Paper, released code and this study, option by option."""
-    return choice_rows(option_table())
+    return choice_rows(choice_table(MeanOptions))
 
 
 def parameters() -> pd.DataFrame:
@@ -171,11 +143,11 @@ def layers(n_classes: int, options: MeanOptions) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def beside(published: dict[str, Any], columns: dict[str, dict[str, float]]) -> pd.DataFrame:
+def beside_published(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Published rows of Table 5 above the measured columns."""
     tables = {t: printed_table(published, t) for t in ("5S", "5A", "5")}
-    rows = {
-        f"{name}, published": {
+    printed = {
+        name: {
             "spotting F1": tables["5S"].loc["F1-score", name],
             "recognition F1": tables["5A"].loc["F1-score", name],
             "UF1": tables["5A"].loc["UF1", name], "UAR": tables["5A"].loc["UAR", name],
@@ -185,8 +157,7 @@ def beside(published: dict[str, Any], columns: dict[str, dict[str, float]]) -> p
     }  # fmt: skip
     measures = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means",
                 "UF1": "recognition_uf1", "UAR": "recognition_uar", "STRS": "strs"}  # fmt: skip
-    measured = pick(columns, measures).T.rename(lambda column: f"measured, {column}")
-    return pd.concat([pd.DataFrame(rows).T, measured])
+    return beside(pd.DataFrame(printed).T, study.scores, measures)
 
 
 def cost(study: MeanStudy) -> pd.DataFrame:
@@ -207,7 +178,7 @@ def cost(study: MeanStudy) -> pd.DataFrame:
 def _flow_seconds(study: MeanStudy, n_pairs: int = 30) -> float:
     """Seconds per pair of the first video, warm, on one core."""
     item, options = study.task.items[0], study.task.options
-    crops, _ = face_crops(item.frames(), options)
+    crops, _ = face_crops(item.footage, options)
     k = flow_distance(item.fps, options.k_seconds)
     list(flow_pairs(crops[: k + 3], k, engine=options.engine))
     start = time.perf_counter()

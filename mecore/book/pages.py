@@ -1,0 +1,55 @@
+"""The pages of the book that are made from chapters, and what each is executed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mecore.data.external import set_folder
+
+SCALES = ("full", "small")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Parameters
+    ----------
+    chapter : str
+        Its notebook.
+    dataset : str
+        What it is run on; empty where the notebook itself says that.
+    seconds : (float, float)
+        What it takes with one worker at full and at small scale, nothing stored yet, on a machine
+        that counts as `mecore.book.progress.speed` 1. They say how long a first build will take.
+    """
+
+    chapter: str
+    dataset: str
+    seconds: tuple[float, float]
+
+    def parameters(self, scale: str) -> dict[str, Any]:
+        """Parameters that change the results of the page."""
+        dataset = self.dataset
+        if self.chapter == "honest_evaluation":
+            # Ready flow images of people where they are at hand.
+            dataset = "megc2019_flow" if set_folder("megc2019_flow") else dataset
+        return {"scale": scale} | ({"dataset": dataset} if dataset else {})
+
+
+# The other parts of a build, as `Page.seconds`.
+OTHER_SECONDS = {
+    "phantom-short": (60.0, 8.0),
+    "phantom-long": (60.0, 12.0),
+    "rendering": (10.0, 8.0),
+}
+PAGES = {
+    "data": Page("data", "", (100, 12)),
+    "mean-phantom-short": Page("mean", "phantom-short", (300, 40)),
+    "mean-phantom-long": Page("mean", "phantom-long", (300, 40)),
+    "handcrafted-phantom-short": Page("handcrafted", "phantom-short", (400, 60)),
+    "dense_lstm-phantom-long": Page("dense_lstm", "phantom-long", (300, 40)),
+    "roi_cnn_lstm-phantom-short": Page("roi_cnn_lstm", "phantom-short", (400, 60)),
+    "honest_evaluation": Page("honest_evaluation", "phantom-short", (400, 60)),
+}
