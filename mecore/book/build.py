@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,27 +123,20 @@ class _Build:
 
     def run(self) -> Stages:
         """Execute and render; page, section and seconds of what was done."""
-        for name in PAGES:
-            if name not in self.due:
-                print(f"{name}: up to date")
+        for name in (name for name in PAGES if name not in self.due):
+            print(f"{name}: up to date")
         print(f"{self.scale} scale: {roughly(self.progress.left)} (an estimate)", flush=True)
-        stages: Stages = []
-        with self.progress:
-            for name in self.phantoms:
-                with self.part(name):
-                    phantom_root(name, self.scale, workers=self.workers, progress=False)
-            self.chapters()
-            with self.part("rendering"):
-                render(self.folder)
-        for name, seconds in self.progress.taken.items():
-            stages += self.sections(name, seconds) if name in PAGES else [(name, "", seconds)]
-        return stages
+        for name in self.phantoms:
+            self.part(name, partial(phantom_root, name, self.scale, workers=self.workers))
+        self.chapters()
+        self.part("rendering", partial(render, self.folder))
+        taken = self.progress.taken.items()
+        return [stage for name, seconds in taken for stage in self.sections(name, seconds)]
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Note what a part takes."""
+    def part(self, name: str, work: Callable[[], object]) -> None:
+        """Do a part by itself."""
         self.progress.start(name)
-        yield
+        work()
         self.end(name)
 
     def end(self, name: str) -> None:
@@ -160,13 +154,14 @@ class _Build:
                     name = waiting.pop(0)
                     self.progress.start(name)
                     running[pool.submit(_run, self.log, *self.chapter(name))] = name
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                for future in wait(running, 1, FIRST_COMPLETED).done:
                     name, error = running.pop(future), future.exception()
                     if error is None:
                         self.end(name)
                     else:
                         self.progress.fail(name)
                         failed, waiting = failed or error, []
+                self.progress.show()
         if failed:
             raise failed
 
@@ -186,7 +181,9 @@ class _Build:
         return stored_mark(self.place(name)) == mark_of(page.chapter, page.parameters(self.scale))
 
     def sections(self, name: str, seconds: float) -> Stages:
-        """Sections of a page that was executed, and what they took."""
+        """Sections of a part and what they took; only pages have any."""
+        if name not in PAGES:
+            return [(name, "", seconds)]
         parts = json.loads(seconds_file(self.place(name)).read_text(encoding="utf-8"))
         rest = ("start and end of the kernel", seconds - sum(parts.values()))
         return [(name, section, taken) for section, taken in (*parts.items(), rest)]

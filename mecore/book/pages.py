@@ -39,17 +39,13 @@ class Page:
 
 
 # The other parts of a build, as `Page.seconds`.
-OTHER_SECONDS = {
-    "phantom-short": (60.0, 8.0),
-    "phantom-long": (60.0, 12.0),
-    "rendering": (10.0, 8.0),
-}
+OTHER_SECONDS = {"phantom-short": (40.0, 6.0), "phantom-long": (60.0, 7.0), "rendering": (8.0, 7.0)}
 PAGES = {
-    "data": Page("data", "", (100, 12)),
-    "mean-phantom-short": Page("mean", "phantom-short", (300, 40)),
-    "mean-phantom-long": Page("mean", "phantom-long", (300, 40)),
-    "handcrafted-phantom-short": Page("handcrafted", "phantom-short", (400, 60)),
-    "dense_lstm-phantom-long": Page("dense_lstm", "phantom-long", (300, 40)),
-    "roi_cnn_lstm-phantom-short": Page("roi_cnn_lstm", "phantom-short", (400, 60)),
-    "honest_evaluation": Page("honest_evaluation", "phantom-short", (400, 60)),
+    "data": Page("data", "", (150, 30)),
+    "mean-phantom-short": Page("mean", "phantom-short", (420, 42)),
+    "mean-phantom-long": Page("mean", "phantom-long", (480, 42)),
+    "handcrafted-phantom-short": Page("handcrafted", "phantom-short", (480, 38)),
+    "dense_lstm-phantom-long": Page("dense_lstm", "phantom-long", (480, 72)),
+    "roi_cnn_lstm-phantom-short": Page("roi_cnn_lstm", "phantom-short", (600, 70)),
+    "honest_evaluation": Page("honest_evaluation", "phantom-short", (420, 36)),
 }

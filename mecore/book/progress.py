@@ -10,11 +10,9 @@ import heapq
 import json
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
 
 from mecore.data.files import write_json
 from mecore.data.places import cache_home
@@ -106,7 +104,7 @@ def roughly(seconds: float) -> str:
 class Progress:
     """What is running and how long it will take.
 
-    In a terminal a line that changes every second; in a log one line when a part ends.
+    In a terminal a line that is drawn anew by `show`; in a log one line when a part ends.
 
     Parameters
     ----------
@@ -121,52 +119,30 @@ class Progress:
         self.begun: dict[str, float] = {}
         self.taken: dict[str, float] = {}
         self.live = sys.stdout.isatty()
-        self._stop, self._lock = threading.Event(), threading.RLock()
-
-    def __enter__(self) -> Self:
-        if self.live:
-            threading.Thread(target=self._tick, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        if self.live and self.begun:
-            print()
-
-    def _tick(self) -> None:
-        while not self._stop.wait(1):
-            self.show()
 
     def start(self, part: str) -> None:
         """Note that a part begins."""
-        with self._lock:
-            self.begun[part] = time.monotonic()
+        self.begun[part] = time.monotonic()
         self.show()
 
     def end(self, part: str) -> None:
         """Note that a part has ended, and say so."""
-        with self._lock:
-            self.taken[part] = time.monotonic() - self.begun.pop(part)
-            done = f"[{len(self.taken)}/{len(self.expected)}] {part}: {clock(self.taken[part])}"
-            rest = len(self.taken) < len(self.expected)
-            self._write(f"{done}; {self._rest()}" if rest else done, "\n")
-        self.show()
+        self.taken[part] = time.monotonic() - self.begun.pop(part)
+        done = f"[{len(self.taken)}/{len(self.expected)}] {part}: {clock(self.taken[part])}"
+        rest = len(self.taken) < len(self.expected)
+        self._write(f"{done}; {self._rest()}" if rest else done, "\n")
 
     def fail(self, part: str) -> None:
-        """Note that a part has failed; those that run already are waited for."""
-        with self._lock:
-            taken = time.monotonic() - self.begun.pop(part)
-            self._write(f"{part} failed after {clock(taken)}", "\n")
-            self.expected = {p: self.expected[p] for p in (*self.taken, *self.begun)}
+        """Note that a part has failed; only those that run already are waited for."""
+        taken = time.monotonic() - self.begun.pop(part)
+        self._write(f"{part} failed after {clock(taken)}", "\n")
+        self.expected = {p: self.expected[p] for p in (*self.taken, *self.begun)}
 
     def show(self) -> None:
         """Draw the line anew, in a terminal."""
-        with self._lock:
-            if not (self.live and self.begun):
-                return
-            now = time.monotonic()
-            running = (self._running(part, now - begun) for part, begun in self.begun.items())
-            self._write(" | ".join([self._rest(), *running]))
+        if self.live:
+            parts = [f"{part} {self._elapsed(part)}" for part in self.begun]
+            self._write(" | ".join([self._rest(), *parts]))
 
     @property
     def left(self) -> float:
@@ -182,16 +158,15 @@ class Progress:
         usual = sum(self.expected[p] for p in self.taken) + _TRUST
         return self.expected[part] * (sum(self.taken.values()) + _TRUST) / usual
 
-    def _running(self, part: str, taken: float) -> str:
-        expected = self._expected(part)
+    def _elapsed(self, part: str) -> str:
+        taken, expected = time.monotonic() - self.begun[part], self._expected(part)
         rest = f"of about {clock(expected)}" if taken <= expected else "(longer than estimated)"
-        return f"{part} {clock(taken)} {rest}"
+        return f"{clock(taken)} {rest}"
 
     def _rest(self) -> str:
         return f"{roughly(self.left)} left (an estimate)"
 
     def _write(self, text: str, end: str = "") -> None:
         if self.live:
-            width = shutil.get_terminal_size().columns
-            text = "\r\x1b[K" + (text if end else text[: width - 1])
+            text = "\r\x1b[K" + (text if end else text[: shutil.get_terminal_size().columns - 1])
         print(text, end=end, flush=True)

@@ -10,6 +10,7 @@ from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
 from mecore.data.database import Database
+from mecore.data.files import digest
 
 MISSING = "–"
 
@@ -32,7 +33,9 @@ def show(table: pd.DataFrame, caption: str = "", *, digits: int = 3, index: bool
     # Places name the cells: two rows may have the same name.
     numbered = text.set_axis(range(len(text))).set_axis(range(text.shape[1]), axis=1)
     names: list[list[Any]] = [list(table.index), list(table.columns)]
-    style = Styler(numbered, uuid="", cell_ids=False, caption=escape(caption) or None)
+    # A name of its own, the same in every build; without one, Styler draws it.
+    own = digest([caption, numbered.to_csv()])
+    style = Styler(numbered, uuid=own, cell_ids=False, caption=escape(caption) or None)
     style = style.format(escape="html").set_table_attributes('class="table table-sm"')
     for axis, labels in enumerate(names):
         style = style.relabel_index([escape(str(label)) for label in labels], axis=axis)

@@ -97,11 +97,11 @@ def test_two_lanes_share_what_is_to_be_done():
 def test_a_log_has_one_line_for_each_part_with_the_time_left(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with Progress({"a": 100, "b": 200, "rendering": 10}, lanes=1) as shown:
-        for part, seconds in (("a", 200), ("b", 300), ("rendering", 12)):
-            shown.start(part)
-            now[0] += seconds
-            shown.end(part)
+    shown = Progress({"a": 100, "b": 200, "rendering": 10}, lanes=1)
+    for part, seconds in (("a", 200), ("b", 300), ("rendering", 12)):
+        shown.start(part)
+        now[0] += seconds
+        shown.end(part)
     assert capsys.readouterr().out.splitlines() == [
         # 210 seconds were expected for what is left; the first part took nearly twice its time.
         "[1/3] a: 3:20; about 7 minutes left (an estimate)",
@@ -111,21 +111,20 @@ def test_a_log_has_one_line_for_each_part_with_the_time_left(capsys, monkeypatch
 
 
 def test_a_part_that_fails_is_named_at_once_and_no_other_is_waited_for_but_those_that_run(capsys):
-    with Progress({"a": 100, "b": 200, "c": 300, "rendering": 10}, lanes=2) as shown:
-        shown.start("a")
-        shown.start("b")
-        shown.fail("a")
-        assert 190 < shown.left <= 200
-        shown.end("b")
+    shown = Progress({"a": 100, "b": 200, "c": 300, "rendering": 10}, lanes=2)
+    shown.start("a")
+    shown.start("b")
+    shown.fail("a")
+    assert 190 < shown.left <= 200
+    shown.end("b")
     assert capsys.readouterr().out.splitlines() == ["a failed after 0:00", "[1/1] b: 0:00"]
 
 
 def test_a_terminal_has_one_line_that_changes(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: os.terminal_size((200, 9)))
-    with Progress({"a": 100, "rendering": 10}) as shown:
-        shown.start("a")
-        shown.show()
+    shown = Progress({"a": 100, "rendering": 10})
+    shown.start("a")
     assert "about 2 minutes left (an estimate) | a 0:00 of about 1:40" in capsys.readouterr().out
 
 

@@ -81,7 +81,7 @@ class MeanStack:
         self.n_classes = int(self.weights["dense_recog/bias"].shape[-1])
         self.norm = "norm_u/gamma" in self.weights
         spec = tf.TensorSpec((None, SIDE, SIDE, len(STREAMS)), tf.float32)
-        self._asked = tf.function(self._answers, input_signature=[spec])
+        self._asked = tf.function(self._answers, input_signature=[spec], autograph=False)
 
     def copy(self, number: int) -> dict[str, Floats]:
         """Weights of one copy as they are now."""
@@ -126,7 +126,7 @@ class MeanStack:
         return drop(x, self.options.dropout_shared) if drop else x
 
     def _pooled(self, x: Any, bias: Any, name: str, seen: Any) -> Any:
-        """Rectify the maps of a stream (n, 42, 42, F·k), normalise, take the largest of each 3×3."""
+        """Rectified and normalised maps of a stream (n, 42, 42, F·k), and the largest of each 3×3."""
         if not self.norm:
             return tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(x, bias)), 3, 3, "VALID")
         gamma, beta, mean, variance = (
@@ -224,7 +224,7 @@ def _normalised_maxima(x: Any, bias: Any, gamma: Any, beta: Any, weights: Any) -
     return (normal * gamma + beta, mean, variance), gradient
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _back_through(x: Any, largest: Any, dlargest: Any, constant: Any, slope: Any) -> Any:
     """Gradient of rectified maps x: of their maxima, shared by equal ones, and of their moments."""
     height, width, k = x.shape[1:]

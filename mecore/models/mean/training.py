@@ -154,8 +154,9 @@ class _Stage:
         kinds = [tf.TensorSpec((None, *x.shape[1:]), tf.float32)]
         kinds += [tf.TensorSpec((self.stack.size, None), tf.float32)] * 2
         # One trace for batches of every size: tracing takes longer than a small epoch.
-        step = tf.function(self._step, input_signature=[*kinds, tf.TensorSpec((), tf.int32)])
-        watch = tf.function(self._watch, input_signature=kinds)
+        number = tf.TensorSpec((), tf.int32)
+        step = tf.function(self._step, input_signature=[*kinds, number], autograph=False)
+        watch = tf.function(self._watch, input_signature=kinds, autograph=False)
         tables, count = [], 0
         for epoch in range(1, epochs + 1):
             sums, seen = 0, 0

@@ -112,7 +112,7 @@ def measured_on_people(labels: Labels = "true") -> pd.DataFrame:
 
 
 def people_beside(published: pd.DataFrame) -> pd.DataFrame:
-    """Printed UF1 of the same models beside those on people: is a printed one in the interval?
+    """Printed UF1 of the same models beside those on people, and whether they lie in the interval.
 
     Parameters
     ----------

@@ -60,10 +60,8 @@ class MeanTask:
     def __call__(self, plans: Plans) -> list[FoldResult]:
         """Train and test; tables ``frames``, ``history`` and ``weights`` go with the rows."""
         # Keras is imported where it trains: workers that compute flow do without it.
-        from mecore import runtime
         from mecore.models.mean import stacked, training
 
-        runtime.configure()
         seconds: dict[str, float] = {}
         videos = [video_features(item, self.options) for item in self.items]
         halves = [self.half_length(plan) for plan in plans]
