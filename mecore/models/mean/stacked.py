@@ -29,7 +29,9 @@ _PART = 8
 
 def fresh(n_classes: int, options: MeanOptions, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw the first weights of a copy: Glorot's kernels, no bias, a norm that does nothing."""
-    kernels = {f"conv1_{name}": (5, 5, 1, k) for name, k in STREAMS.items()}
+    kernels: dict[str, tuple[int, ...]] = {
+        f"conv1_{name}": (5, 5, 1, k) for name, k in STREAMS.items()
+    }
     for task, units in (("spot", 1), ("recog", n_classes)):
         kernels |= {f"conv2_{task}": (5, 5, sum(STREAMS.values()), FILTERS)}
         kernels |= {f"dense_{task}": (49 * FILTERS, units)}
@@ -170,7 +172,9 @@ class MeanStack:
         parts = [self._asked(np.ascontiguousarray(features[i : i + _PART]))
                  for i in range(0, len(features), _PART)]  # fmt: skip
         if not parts:
-            return np.empty((self.size, 0), np.float32), np.empty((self.size, 0, self.n_classes))
+            return np.empty((self.size, 0), np.float32), np.empty(
+                (self.size, 0, self.n_classes), np.float32
+            )
         scores, classes = (np.concatenate(p, axis=1) for p in zip(*parts, strict=True))
         return scores, classes
 

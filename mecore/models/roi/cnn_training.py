@@ -152,7 +152,7 @@ class RegionCnns:
             return tf.reduce_sum(self._measure(frames, masks, labels, weights, False), axis=2)
 
         # One trace for batches of every size: tracing takes longer than a small epoch.
-        return tuple(tf.function(f, input_signature=kinds) for f in (step, watch))
+        return tuple(tf.function(f, input_signature=kinds, autograph=False) for f in (step, watch))
 
     @property
     def _kinds(self) -> list[Any]:
@@ -165,7 +165,7 @@ class RegionCnns:
             features = self.stacked.features(self.patches(frames, masks))
             return features, self.stacked.outputs(features)
 
-        return tf.function(look, input_signature=self._kinds)
+        return tf.function(look, input_signature=self._kinds, autograph=False)
 
     def look(self, clip: Patches) -> tuple[Floats, Floats]:
         """Features (T, R, 20) and probabilities (T, R, C + 1) of evenly spaced frames of a clip."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from mecore.models.adam import Adam
 from mecore.models.roi.losses import batches, inverse_frequencies, loss_of
-from mecore.models.roi.network import FEATURES, sequence_network
+from mecore.models.roi.network import FEATURES
 from mecore.models.roi.options import RoiOptions
 from mecore.models.roi.stacked import StackedSequence
 
@@ -66,46 +67,42 @@ def pad(features: Sequence[Floats], length: int = 0) -> Sequences:
 
 
 class SequenceStage:
-    """The sequence network and its training.
+    """Copies of the sequence network and their training, in one graph.
 
-    One instance may be trained several times, on all or on some regions: each time it begins with
-    the same weights and a fresh optimiser, so that what differs is the data alone.
+    All copies begin with the same weights and see the same clips in the same order, so that what
+    differs is the regions that take part.
 
     Parameters
     ----------
-    n_regions, n_classes : int
-        LSTMs and outputs.
+    model : keras.Model
+        See `mecore.models.roi.network.sequence_network`; where every copy begins.
     options : RoiOptions
-        The reading of the paper.
+        The interpretation of the paper.
+    keep : array, (F, R), optional
+        1 where a region takes part, 0 where what its LSTM says is replaced by 0; one copy for each
+        row. One with all regions by default.
     """
 
-    def __init__(self, n_regions: int, n_classes: int, options: RoiOptions) -> None:
-        self.options, self.n_regions, self.n_classes = options, n_regions, n_classes
-        self.model = sequence_network(n_regions, n_classes, options)
-        self.stacked = StackedSequence(self.model, n_regions)
+    def __init__(self, model: keras.Model, options: RoiOptions, keep: Floats | None = None) -> None:
+        n_regions = sum(layer.name.startswith("lstm") for layer in model.layers)
+        self.options, self.n_classes = options, int(model.output_shape[-1])
+        self.stacked = StackedSequence(model, np.ones((1, n_regions)) if keep is None else keep)
         self.optimizer = Adam(options.lstm_rate)
         self.optimizer.build(self.stacked.variables)
-        self._state = [*self.stacked.variables, *self.optimizer.variables]
-        self._start = [np.asarray(v) for v in self._state]
         kinds = [
             tf.TensorSpec((None, None, n_regions, FEATURES), tf.float32),
             tf.TensorSpec((None, None), tf.bool),
-            tf.TensorSpec((n_regions,), tf.float32),
             tf.TensorSpec((None,), tf.int64),
-            tf.TensorSpec((n_classes,), tf.float32),
+            tf.TensorSpec((self.n_classes,), tf.float32),
         ]
         self._step = tf.function(self._train_step, input_signature=kinds)
         self._watch = tf.function(self._measure, input_signature=kinds)
 
     def train(
-        self,
-        train: Sequences,
-        labels: Ints,
-        rng: np.random.Generator,
+        self, train: Sequences, labels: Ints, rng: np.random.Generator,
         monitor: tuple[Sequences, Ints] | None = None,
-        keep: Sequence[int] | None = None,
-    ) -> pd.DataFrame:
-        """Train on sequences and their classes (n,); one row per epoch.
+    ) -> pd.DataFrame:  # fmt: skip
+        """Train on sequences and their classes (n,).
 
         Parameters
         ----------
@@ -115,60 +112,51 @@ class SequenceStage:
             Order of the clips.
         monitor : (Sequences, labels), optional
             Watched after each epoch.
-        keep : sequence of int, optional
-            Regions that take part; what the LSTMs of others say is replaced by 0. All by default.
 
         Returns
         -------
         DataFrame
-            epoch, loss, accuracy, and monitor_loss, monitor_accuracy where watched.
+            Of the first copy, one row per epoch: epoch, loss, accuracy, and monitor_loss,
+            monitor_accuracy where watched.
         """
-        for variable, value in zip(self._state, self._start, strict=True):
-            variable.assign(value)
-        options, kept = self.options, self._kept(keep)
+        options = self.options
         weights = inverse_frequencies(labels[:, None], self.n_classes, options)[0]
         rows = []
         for epoch in range(1, options.lstm_epochs + 1):
             sums = np.zeros(2)
             for part in batches(rng.permutation(len(labels)), options.lstm_batch):
-                batch = train.features[part], train.mask[part], kept, labels[part], weights
-                sums += self._step(*batch).numpy()
+                batch = train.features[part], train.mask[part], labels[part], weights
+                sums += self._step(*batch).numpy()[:, 0]
             row = dict(zip(("loss", "accuracy"), sums / len(labels), strict=True))
             if monitor is not None and len(monitor[1]):
                 seen, true = monitor
-                sums = self._watch(seen.features, seen.mask, kept, true, weights)[0].numpy()
-                row |= dict(
-                    zip(("monitor_loss", "monitor_accuracy"), sums / len(true), strict=True)
-                )
+                watched = self._watch(seen.features, seen.mask, true, weights)[0].numpy()[:, 0]
+                values = watched / len(true)
+                row |= dict(zip(("monitor_loss", "monitor_accuracy"), values, strict=True))
             rows.append({"epoch": epoch} | row)
-        self.stacked.write_back()
         return pd.DataFrame(rows)
 
-    def predict(self, sequences: Sequences, keep: Sequence[int] | None = None) -> Floats:
-        """Class probabilities (n, C)."""
+    def predict(self, sequences: Sequences) -> Floats:
+        """Class probabilities (F, n, C)."""
         n = len(sequences.mask)
         nothing = np.zeros(n, np.int64), np.zeros(self.n_classes, np.float32)
-        inputs = sequences.features, sequences.mask, self._kept(keep)
-        return np.asarray(self._watch(*inputs, *nothing)[1])
-
-    def _kept(self, keep: Sequence[int] | None) -> Floats:
-        kept = np.zeros(self.n_regions, np.float32)
-        kept[slice(None) if keep is None else list(keep)] = 1
-        return kept
+        return np.asarray(self._watch(sequences.features, sequences.mask, *nothing)[1])
 
     def _measure(
-        self, features: Any, mask: Any, keep: Any, labels: Any, weights: Any, training: bool = False
+        self, features: Any, mask: Any, labels: Any, weights: Any, training: bool = False
     ) -> tuple[Any, Any]:
-        """Sums of loss and hits, (2,), and class probabilities."""
-        outputs = self.stacked(features, mask, training, keep)
-        losses = loss_of(self.options)(labels, outputs, weights)
-        hits = tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
-        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(hits)]), outputs
+        """Sums of loss and hits, (2, F), and class probabilities (F, n, C)."""
+        outputs = self.stacked(features, mask, training)
+        loss, copies = loss_of(self.options), range(self.stacked.copies)
+        losses = tf.stack([loss(labels, outputs[copy], weights) for copy in copies])
+        hits = tf.cast(tf.argmax(outputs, axis=-1) == labels[None], tf.float32)
+        return tf.stack([tf.reduce_sum(losses, 1), tf.reduce_sum(hits, 1)]), outputs
 
-    def _train_step(self, features: Any, mask: Any, keep: Any, labels: Any, weights: Any) -> Any:
+    def _train_step(self, features: Any, mask: Any, labels: Any, weights: Any) -> Any:
         variables = self.stacked.variables
         with tf.GradientTape() as tape:
-            sums, _ = self._measure(features, mask, keep, labels, weights, True)
-            loss = sums[0] / tf.cast(tf.shape(labels)[0], tf.float32)
+            sums, _ = self._measure(features, mask, labels, weights, True)
+            # Copies share nothing: the gradient of the sum is that of each.
+            loss = tf.reduce_sum(sums[0]) / tf.cast(tf.shape(labels)[0], tf.float32)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return sums

@@ -72,42 +72,51 @@ class StackedCnns:
 
 
 class StackedSequence:
-    """A sequence network whose LSTMs take each step together.
+    """Copies of a sequence network, all of whose LSTMs take each step together.
 
     Parameters
     ----------
     model : keras.Model
-        See `mecore.models.roi.network.sequence_network`; `write_back` brings what was learnt.
-    n_regions : int
-        Its LSTMs.
+        See `mecore.models.roi.network.sequence_network`: the start of every copy.
+    keep : array, (F, R)
+        Multiplies what the LSTM of each region says, for each copy: 0 leaves the region out.
     """
 
-    def __init__(self, model: keras.Model, n_regions: int) -> None:
-        self.model, self.n_regions = model, n_regions
-        lstms = [model.get_layer(f"lstm{r}") for r in range(n_regions)]
-        self.lstm = [_stack([x.weights[i] for x in lstms], "lstm") for i in range(3)]
-        self.head = [model.get_layer(name) for name in ("hidden", "leaky", "output")]
+    def __init__(self, model: keras.Model, keep: Any) -> None:
+        self.keep = tf.constant(keep, tf.float32)
+        self.copies, self.n_regions = self.keep.shape
+        lstms = [model.get_layer(f"lstm{r}") for r in range(self.n_regions)]
+        # Copy after copy, region after region.
+        stacks = [_stack([x.weights[i] for x in lstms], "lstm") for i in range(3)]
+        self.lstm = [tf.Variable(tf.concat([w] * self.copies, 0), name="lstm") for w in stacks]
+        self.head = {
+            name: [_stack([w] * self.copies, name) for w in model.get_layer(name).weights]
+            for name in ("hidden", "output")
+        }
+        self.bend = model.get_layer("leaky")
         self.dropout = model.get_layer("dropout0")
 
     @property
     def variables(self) -> list[Any]:
-        """Weights of the LSTMs, the region first, and of the dense layers."""
-        return self.lstm + [v for layer in self.head for v in layer.trainable_variables]
+        """Weights of the LSTMs and of the dense layers, the copy first."""
+        return [*self.lstm, *self.head["hidden"], *self.head["output"]]
 
-    def __call__(self, sequences: Any, mask: Any, training: bool = False, keep: Any = None) -> Any:
-        """Return class probabilities (n, C) of sequences (n, T, R, 20) and a mask (n, T).
+    def __call__(self, sequences: Any, mask: Any, training: bool = False) -> Any:
+        """Class probabilities (F, n, C) of sequences (n, T, R, 20) and a mask (n, T)."""
+        states = self._last(tf.tile(sequences, (1, 1, self.copies, 1)), mask)
+        states = self.dropout(states, training=training)
+        states *= tf.reshape(self.keep, (-1, 1, 1))
+        x = tf.reshape(states, (self.copies, self.n_regions, -1, UNITS))
+        x = tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (self.copies, -1, self.n_regions * UNITS))
+        x = self.bend(self._dense("hidden", x))
+        return tf.nn.softmax(self._dense("output", x))
 
-        ``keep`` (R,) multiplies what the LSTM of each region says: 0 leaves the region out.
-        """
-        states = self.dropout(self._last(sequences, mask), training=training)
-        states = states if keep is None else states * keep[:, None, None]
-        x = tf.reshape(tf.transpose(states, (1, 0, 2)), (-1, self.n_regions * UNITS))
-        for layer in self.head:
-            x = layer(x)
-        return x
+    def _dense(self, name: str, x: Any) -> Any:
+        kernel, bias = self.head[name]
+        return tf.matmul(x, kernel) + bias[:, None]
 
     def _last(self, sequences: Any, mask: Any) -> Any:
-        """Output of each LSTM (R, n, 120) at the last frame that the mask lets through."""
+        """Output of each LSTM (F·R, n, 120) at the last frame that the mask lets through."""
         kernel, recurrent, bias = self.lstm
         # The products with the input need no state: one for all steps.
         inputs = tf.einsum("ntrf,rfu->trnu", sequences, kernel) + bias[None, :, None]
@@ -124,10 +133,13 @@ class StackedSequence:
             cell = tf.where(seen, new_cell, cell)
         return output
 
-    def write_back(self) -> None:
-        """Give the Keras model the weights as they are now."""
+    def write_back(self, model: keras.Model, copy: int = 0) -> None:
+        """Give a Keras model the weights of a copy as they are now."""
         for r in range(self.n_regions):
-            self.model.get_layer(f"lstm{r}").set_weights([v[r].numpy() for v in self.lstm])
+            place = copy * self.n_regions + r
+            model.get_layer(f"lstm{r}").set_weights([w[place].numpy() for w in self.lstm])
+        for name, weights in self.head.items():
+            model.get_layer(name).set_weights([w[copy].numpy() for w in weights])
 
 
 def _average(x: Any, weights: dict[str, tuple[Any, Any]]) -> Any:

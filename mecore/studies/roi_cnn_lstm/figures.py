@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
+from mecore.evaluation.clips import Clip
+from mecore.models.roi.inputs import place_regions, region_names
 from mecore.models.roi.options import RoiOptions
+from mecore.preprocessing.apex import find_apex
 from mecore.preprocessing.regions import (
     SIX,
     RegionBox,
@@ -23,8 +26,9 @@ from mecore.preprocessing.regions import (
     region_boxes,
 )
 from mecore.report import faces
+from mecore.report.scores import draw_bars
 from mecore.report.style import COLOURS, PROTOCOL_COLOURS
-from mecore.studies.roi_cnn_lstm.clips import RoiClip, region_names
+from mecore.studies.roi_cnn_lstm.features import clip_patches, spans_of
 from mecore.studies.roi_cnn_lstm.study import RoiStudy
 
 Floats = NDArray[np.float32]
@@ -45,7 +49,7 @@ class Example:
 
     Parameters
     ----------
-    clip : RoiClip
+    clip : Clip
         What is looked at.
     image : array, (H, W, 3), uint8
         The frame, or a light grey area.
@@ -55,7 +59,7 @@ class Example:
         Whether it is the face.
     """
 
-    clip: RoiClip
+    clip: Clip
     image: Image
     points: Floats
     shown: bool
@@ -68,17 +72,19 @@ class Example:
         )  # fmt: skip
 
 
-def example(clip: RoiClip, databases: Sequence[Database], options: RoiOptions) -> Example:
+def example(clip: Clip, databases: Sequence[Database], options: RoiOptions) -> Example:
     """Take the first frame of a clip, or the outline of nobody where it may not be shown."""
     database = _database(clip, databases)
     if database.manifest.figures.may_show(clip.item.subject):
-        frame, points, _ = clip.boxes(options)
+        first = spans_of(clip.item, options)[clip.number][0]
+        frame = clip.item.frames().read(first)
+        points, _ = place_regions(frame, options, f"{clip.name}")
         return Example(clip, frame, points, True)
     blank = np.full((176, 168, 3), 235, np.uint8)
     return Example(clip, blank, faces.NEUTRAL + np.array((20, 16), np.float32), False)
 
 
-def _database(clip: RoiClip, databases: Sequence[Database]) -> Database:
+def _database(clip: Clip, databases: Sequence[Database]) -> Database:
     return next(d for d in databases if d.manifest.id == clip.database)
 
 
@@ -141,30 +147,28 @@ def draw_region_accuracy(ax: Axes, accuracy: pd.DataFrame) -> Axes:
     return ax
 
 
-def draw_leak(ax: Axes, scores: pd.DataFrame) -> Axes:
+def draw_leak(ax: Axes, scores: Mapping[str, Mapping[str, pd.Series]]) -> Axes:
     """UF1 of the clean and of the leaking protocol, with and without a class signal."""
-    place = np.arange(len(scores))
     labels = {"honest": "CNNs fitted on the training subjects",
               "oracle": "CNNs fitted on everyone"}  # fmt: skip
-    for number, (column, label) in enumerate(labels.items()):
-        bars = ax.bar(place + 0.4 * number - 0.2, scores[column], 0.38, label=label,
-                      color=PROTOCOL_COLOURS[column])  # fmt: skip
-        ax.bar_label(bars, fmt="%.2f", fontsize=9)
+    parts = {label: {kind: both[column] for kind, both in scores.items()}
+             for column, label in labels.items()}  # fmt: skip
+    colours = {label: PROTOCOL_COLOURS[column] for column, label in labels.items()}
+    draw_bars(ax, parts, {kind: kind for kind in scores}, colours)
     ax.axhline(1 / 3, color="black", ls=":", lw=1, label="guessing one of three classes")
-    ax.set_xticks(place, scores.index)
     ax.set(ylim=(0, 1.08), ylabel="UF1, leave one subject out")
     ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return ax
 
 
-def shown_clips(study: RoiStudy) -> list[RoiClip]:
+def shown_clips(study: RoiStudy) -> list[Clip]:
     """The first clip of each class."""
     clips = study.task.clips
     first = {name: [c for c in clips if c.label == name][:1] for name in study.task.classes}
-    return [c for found in first.values() for c in found if isinstance(c, RoiClip)]
+    return [c for found in first.values() for c in found if isinstance(c, Clip)]
 
 
-def region_heat(study: RoiStudy, clip: RoiClip) -> tuple[list[Image], list[Floats], list[str]]:
+def region_heat(study: RoiStudy, clip: Clip) -> tuple[list[Image], list[Floats], list[str]]:
     """Patches of the apex, Grad-CAM on them, and the label each region was to give.
 
     The CNNs are those that were trained without the subject of the clip.
@@ -173,10 +177,14 @@ def region_heat(study: RoiStudy, clip: RoiClip) -> tuple[list[Image], list[Float
     from mecore.models.roi.network import split_cnn
     from mecore.models.roi.relevance import NOT_ME
 
-    cnns, patches = study.cnns(clip.subject), clip.patches(study.task.options)
-    at = min(max(clip.apex - clip.first, 0), len(patches.frames) - 1)
-    frame = patches.frames[at]
-    labels = study.task.truth("true", 0).regions[study.task.clips.index(clip)]
+    options = study.task.options
+    cnns, patches = study.cnns(clip.subject), clip_patches(clip, options)
+    first = spans_of(clip.item, options)[clip.number][0]
+    # Where no apex is annotated, the middle is shown; nothing is trained on it.
+    apex = find_apex(clip.item.spans[clip.number], "middle", float)
+    frame = patches.frames[min(max(apex - first, 0), len(patches.frames) - 1)]
+    truth = study.task.truth(study.plan(clip.subject))
+    labels = truth.regions[study.task.clips.index(clip)]
     inputs = cnns.patches(frame[None], patches.mask[None])
     pictures, heats, names = [], [], []
     ends = np.cumsum([h * w for h, w in cnns.sizes])[:-1]
@@ -192,7 +200,7 @@ def region_heat(study: RoiStudy, clip: RoiClip) -> tuple[list[Image], list[Float
 
 
 def draw_heat(
-    axes: NDArray[Any], study: RoiStudy, clips: Sequence[RoiClip], databases: Sequence[Database]
+    axes: NDArray[Any], study: RoiStudy, clips: Sequence[Clip], databases: Sequence[Database]
 ) -> NDArray[Any]:
     """One row per clip, one column per region: what speaks for the label of the region."""
     for row, clip in zip(axes, clips, strict=True):

@@ -1,100 +1,83 @@
-"""Fit ROI CNN-LSTM to the training subjects of one fold, in its two stages."""
+"""Fit ROI CNN-LSTM to the training subjects of some folds, in its two stages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mecore import runtime
-from mecore.evaluation.folds import FoldPlan, Labels
-from mecore.evaluation.runner import timed
-from mecore.evaluation.store import FoldResult, RunStore
+from mecore.evaluation.folds import FoldPlan, FoldResult, timed
 from mecore.models.roi.cnn_training import RegionCnns
-from mecore.models.roi.network import FEATURES
+from mecore.models.roi.network import sequence_network
 from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad
 from mecore.models.roi.stacked import StackedCnns
 from mecore.runtime import seed_of
-from mecore.studies.roi_cnn_lstm.fold import RoiTask, everyone_name
+from mecore.studies.roi_cnn_lstm.features import clip_patches
+from mecore.studies.roi_cnn_lstm.fold import RoiTask, Truth
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Tables = dict[str, pd.DataFrame]
 # How far the ablation pads; 500 steps are five to forty times a clip from onset to offset.
 PADDED = 4
 _SCALING = "scaling"
 
 
-def run_fold(task: RoiTask, plan: FoldPlan) -> FoldResult:
-    """Train both stages on ``plan.train`` and test on ``plan.test``.
+def run_folds(task: RoiTask, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+    """Train both stages on the training subjects of each plan, and test on the others.
 
-    The test subjects are watched, for learning curves, and nothing else.
+    The left-out subjects are watched, for learning curves, and nothing else.
     """
+    if task.options.cnn_subjects == "training":
+        return [_fold(task, plan) for plan in plans]
+    rng = runtime.start(seed_of(plans[0].seed, f"everyone, {plans[0].labels}"))
+    everyone = np.arange(len(task.clips))
+    features, _, _ = _features(task, task.truth(plans[0]), everyone, everyone[:0], rng, {})
+    return [_fold(task, plan, features) for plan in plans]
+
+
+def _fold(task: RoiTask, plan: FoldPlan, features: Sequences | None = None) -> FoldResult:
     seconds: dict[str, float] = {}
     rng = runtime.start(seed_of(plan.seed, plan.name))
+    truth = task.truth(plan)
     train, test = task.clips_of(plan.train), task.clips_of(plan.test)
-    tables: dict[str, pd.DataFrame] = {}
-    if task.options.cnn_subjects == "everyone":
-        sequences = _stored_features(task, plan.labels)
-    else:
-        sequences, tables = _features_of_fold(task, plan, train, test, rng, seconds)
-    rows, history, variants = _fit_sequence(task, plan, sequences, train, test, rng, seconds)
-    curves = [tables.pop("history", history.iloc[:0]), history.assign(stage="lstm", region="all")]
-    tables |= {"history": pd.concat(curves, ignore_index=True), "variants": variants}
-    return FoldResult(rows, tables, seconds)
+    tables: Tables = {}
+    if features is None:
+        features, tables, cnns = _features(task, truth, train, test, rng, seconds)
+        if plan.labels == "true":
+            tables["weights"] = _weights(task, cnns)
+    with timed(seconds, "lstm"):
+        variants = task.variants and plan.labels == "true"
+        seed = int(rng.integers(2**32))
+        rows, curves, others = _sequences(
+            task, truth.classes, features, (train, test), seed, variants
+        )
+    histories = [*([tables["history"]] if tables else []), curves]
+    tables["history"] = pd.concat(histories, ignore_index=True)
+    return FoldResult(rows, tables | {"variants": others}, seconds)
 
 
-def fit_everyone(task: RoiTask, labels: Labels, seed: int) -> FoldResult:
-    """Train the CNNs on all subjects; rows are features: clip, and R·20 values per frame."""
-    rng = runtime.start(seed_of(seed, everyone_name(labels)))
-    cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
-    clips = [c.patches(task.options) for c in task.clips]
-    seconds: dict[str, float] = {}
-    with timed(seconds, "cnn"):
-        history = cnns.train(clips, task.truth(labels, seed).regions, rng)
-    rows = [
-        {"clip": i, "values": frame.ravel()}
-        for i, clip in enumerate(clips)
-        for frame in cnns.look(clip)[0]
-    ]
-    return FoldResult(pd.DataFrame(rows), {"history": history}, seconds)
-
-
-def _stored_features(task: RoiTask, labels: Labels) -> Sequences:
-    table = RunStore(task.folder).fold_table(everyone_name(labels))
-    shape = (-1, len(task.regions), FEATURES)
-    groups = table.groupby("clip", sort=True)["values"]
-    return pad([np.stack(list(v)).astype(np.float32).reshape(shape) for _, v in groups],
-               task.options.length)  # fmt: skip
-
-
-def _features_of_fold(
-    task: RoiTask,
-    plan: FoldPlan,
-    train: Ints,
-    test: Ints,
-    rng: np.random.Generator,
+def _features(
+    task: RoiTask, truth: Truth, train: Ints, test: Ints, rng: np.random.Generator,
     seconds: dict[str, float],
-) -> tuple[Sequences, dict[str, pd.DataFrame]]:
-    labels = task.truth(plan.labels, plan.seed).regions
+) -> tuple[Sequences, Tables, RegionCnns]:  # fmt: skip
+    """Train the CNNs on some clips; what they say of all, and of the frames of the tested ones."""
     cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
-    clips = [c.patches(task.options) for c in task.clips]
+    clips = [clip_patches(c, task.options) for c in task.clips]
+    part = [([clips[i] for i in own], truth.regions[own]) for own in (train, test)]
     with timed(seconds, "cnn"):
-        history = cnns.train(
-            [clips[i] for i in train], labels[train], rng,
-            ([clips[i] for i in test], labels[test]),
-        )  # fmt: skip
+        history = cnns.train(*part[0], rng, part[1])
     with timed(seconds, "features"):
         looked = [cnns.look(c) for c in clips]
-    history["region"] = [task.regions[r] for r in history.region]
-    tables = {
-        "history": history.assign(stage="cnn"),
-        "regions": _region_counts(task, test, labels, [outputs for _, outputs in looked]),
-    }
-    if plan.labels == "true":
-        tables["weights"] = _weights(task, cnns)
-    return pad([f for f, _ in looked], task.options.length), tables
+    names = [task.regions[r] for r in history.region]
+    tables = {"history": history.assign(region=names, stage="cnn")}
+    if len(test):
+        outputs = [outputs for _, outputs in looked]
+        tables["regions"] = _region_counts(task, test, truth.regions, outputs)
+    return pad([f for f, _ in looked], task.options.length), tables, cnns
 
 
 def _region_counts(task: RoiTask, test: Ints, labels: Ints, outputs: list[Floats]) -> pd.DataFrame:
@@ -116,10 +99,8 @@ def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
         for w in m.get_weights()
     ]
     arrays += [(_SCALING, cnns.mean), (_SCALING, cnns.spread)]
-    return pd.DataFrame({
-        "region": [name for name, _ in arrays], "shape": [list(a.shape) for _, a in arrays],
-        "values": [a.ravel() for _, a in arrays],
-    })  # fmt: skip
+    rows = [(name, list(a.shape), a.ravel()) for name, a in arrays]
+    return pd.DataFrame(rows, columns=["region", "shape", "values"])
 
 
 def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
@@ -136,41 +117,29 @@ def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
     return cnns
 
 
-def _fit_sequence(
-    task: RoiTask,
-    plan: FoldPlan,
-    sequences: Sequences,
-    train: Ints,
-    test: Ints,
-    rng: np.random.Generator,
-    seconds: dict[str, float],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Train the sequence network on all regions, and its variants; rows, curves, variants."""
-    truth = task.truth(plan.labels, plan.seed).classes
-    seed = rng.integers(2**32)
-
-    def fit(seen: Sequences, keep: list[int] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        order, watched = np.random.default_rng(seed), seen.part(test)
-        history = stage.train(seen.part(train), truth[train], order, (watched, truth[test]), keep)
-        return task.rows(test, truth[test], stage.predict(watched, keep)), history
-
+def _sequences(
+    task: RoiTask, truth: Ints, features: Sequences, sides: tuple[Ints, Ints], seed: int,
+    variants: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Train the sequence network, and its variants in the same graph; rows, curves, variants."""
+    (train, test), count = sides, len(task.regions)
+    model = sequence_network(count, len(task.classes), task.options)
     masked = task.options.padding == "masked"
-    with timed(seconds, "lstm"):
-        stage = SequenceStage(len(task.regions), len(task.classes), task.options)
-        rows, history = fit(sequences if masked else sequences.unmasked())
-    with timed(seconds, "variants"):
-        settings = _settings(task, plan.labels, sequences)
-        variants = [fit(seen, keep)[0].assign(variant=name) for name, seen, keep in settings]
-    return rows, history, pd.concat([rows.iloc[:0], *variants], ignore_index=True)
-
-
-def _settings(
-    task: RoiTask, labels: Labels, sequences: Sequences
-) -> Iterator[tuple[str, Sequences, list[int] | None]]:
-    """Variants of the sequence stage: name, sequences, regions."""
-    if task.variants and labels == "true":
-        numbers = range(len(task.regions))
-        for r, name in enumerate(task.regions):
-            yield f"without {name}", sequences, [i for i in numbers if i != r]
-        padded = sequences.padded(PADDED * sequences.mask.shape[1])
-        yield f"unmasked, padded to {PADDED} times the length", padded.unmasked(), None
+    seen = features if masked else features.unmasked()
+    # The network itself, and one without each region.
+    keep = np.ones((1 + count * variants, count), np.float32)
+    keep[np.arange(1, len(keep)), np.arange(len(keep) - 1)] = 0
+    stage = SequenceStage(model, task.options, keep)
+    watched = seen.part(test), truth[test]
+    history = stage.train(seen.part(train), truth[train], np.random.default_rng(seed), watched)
+    own, *without = (task.rows(test, truth[test], p) for p in stage.predict(watched[0]))
+    named = {f"without {name}": part for name, part in zip(task.regions, without, strict=False)}
+    if variants:
+        long = features.padded(PADDED * features.mask.shape[1]).unmasked()
+        other = SequenceStage(model, task.options, keep[:1])
+        other.train(long.part(train), truth[train], np.random.default_rng(seed))
+        (said,) = other.predict(long.part(test))
+        named[f"unmasked, padded to {PADDED} times the length"] = task.rows(test, truth[test], said)
+    others = [part.assign(variant=name) for name, part in named.items()]
+    curves = history.assign(stage="lstm", region="all")
+    return own, curves, pd.concat([own.iloc[:0].assign(variant=""), *others], ignore_index=True)

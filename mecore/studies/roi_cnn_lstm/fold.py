@@ -1,32 +1,32 @@
-"""One fold of ROI CNN-LSTM: region CNNs and LSTMs, both fitted on the training subjects.
+"""Folds of ROI CNN-LSTM: region CNNs and LSTMs, both fitted on the training subjects.
 
-With ``options.cnn_subjects == "everyone"`` the CNNs are those of `RoiTask.fit_everyone`, which have
-seen labelled frames of every subject; only the LSTMs are trained without the left-out one. That is
-the protocol of the code that the group published later, and the oracle of this chapter.
+With ``options.cnn_subjects == "everyone"`` the CNNs of a run are fitted once, on labelled frames of
+every subject; only the LSTMs are trained without the left-out one. That is the protocol of the code
+that the group published later, and the oracle of this chapter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mecore.evaluation.folds import FoldPlan, Labels
-from mecore.evaluation.store import FoldResult
+from mecore.evaluation.folds import FoldPlan, FoldResult, permuted
+from mecore.models.roi.inputs import region_names
 from mecore.models.roi.options import RoiOptions
 from mecore.models.roi.relevance import reacts_by_units, region_labels, relevance_table
-from mecore.studies.roi_cnn_lstm.clips import Clip, region_names
+from mecore.runtime import seed_of
+from mecore.studies.roi_cnn_lstm.features import AnyClip
 
 Ints = NDArray[np.int64]
-EVERYONE = "everyone"
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Labels of all clips of a run, true or permuted.
+    """Labels of all clips as a fold sees them, true or permuted.
 
     Parameters
     ----------
@@ -42,58 +42,46 @@ class Truth:
 
 @dataclass(frozen=True)
 class RoiTask:
-    """ROI CNN-LSTM on some clips; calling it runs one fold.
+    """ROI CNN-LSTM on some clips; calling it runs some folds.
 
     Parameters
     ----------
-    clips : tuple of Clip
-        All clips, see `mecore.studies.roi_cnn_lstm.clips.list_clips`.
+    clips : tuple of Clip or NoiseClip
+        All clips.
     classes : tuple of str
-        In the order of the network's output.
+        Classes in the order of the networks' outputs.
     options : RoiOptions
-        The reading of the paper.
-    folder : Path
-        Run folder, where the features of CNNs that have seen everyone lie.
+        The interpretation of the paper.
     variants : bool
-        Also train sequence networks that lack a region, and one without a mask.
+        Also train sequence networks without each region, and without a mask, with true labels.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[AnyClip, ...]
     classes: tuple[str, ...]
     options: RoiOptions
-    folder: Path
     variants: bool = False
 
-    def __call__(self, plan: FoldPlan) -> FoldResult:
-        """Train and test on one fold.
+    def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+        """Train and test on some folds of one run.
 
         Tables ``history``, ``regions`` (counts of the region CNNs on the left-out subjects),
         ``variants`` and ``weights`` go with the rows.
         """
         # Keras is imported where it trains: workers that cut patches do without it.
-        from mecore import runtime
-        from mecore.studies.roi_cnn_lstm import fit as roi_fit
+        from mecore.studies.roi_cnn_lstm import fit
 
-        runtime.configure()
-        return roi_fit.run_fold(self, plan)
-
-    def fit_everyone(self, labels: Labels, seed: int) -> FoldResult:
-        """Train the CNNs on everybody; rows are the features of all clips, for `everyone_name`."""
-        from mecore import runtime
-        from mecore.studies.roi_cnn_lstm import fit as roi_fit
-
-        runtime.configure()
-        return roi_fit.fit_everyone(self, labels, seed)
+        return fit.run_folds(self, plans)
 
     @property
     def regions(self) -> tuple[str, ...]:
         """Names of the regions."""
         return region_names(self.options)
 
-    def truth(self, labels: Labels, seed: int) -> Truth:
-        """Labels of all clips; permuted ones are shuffled among all clips of the run.
+    def truth(self, plan: FoldPlan) -> Truth:
+        """Labels of all clips; permuted are those of the subjects that are trained on.
 
-        What is permuted stays permuted in the test: data of the same look without any signal.
+        CNNs that see everyone are trained on all subjects: their labels are permuted among all
+        clips, the same way in every fold, and stay so in the test.
         """
         classes = np.array([self.classes.index(c.label) for c in self.clips], np.int64)
         if self.options.labels_from == "emotion":
@@ -101,8 +89,11 @@ class RoiTask:
         else:
             reacts = np.stack([reacts_by_units(c.units, self.regions) for c in self.clips])
         order = np.arange(len(classes))
-        if labels == "permuted":
-            order = np.random.default_rng(seed).permutation(order)
+        if plan.labels == "permuted":
+            everyone = self.options.cnn_subjects == "everyone"
+            seed = seed_of(plan.seed, "labels" if everyone else f"labels of {plan.name}")
+            among = np.array([everyone or c.subject in plan.train for c in self.clips])
+            order = permuted(order, np.random.default_rng(seed), among)
         regions = region_labels(classes, reacts, len(self.classes))
         return Truth(classes[order], regions[order])
 
@@ -121,8 +112,3 @@ class RoiTask:
         })  # fmt: skip
         columns = zip(self.classes, probabilities.T, strict=True)
         return table.assign(**{f"p_{name}": p for name, p in columns})
-
-
-def everyone_name(labels: Labels) -> str:
-    """Name under which the features of CNNs that have seen everyone are stored."""
-    return EVERYONE if labels == "true" else f"{EVERYONE}-{labels}"

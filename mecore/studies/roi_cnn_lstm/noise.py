@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mecore.models.roi.inputs import region_names
 from mecore.models.roi.options import RoiOptions
 from mecore.preprocessing.regions import Patches, patch_size
-from mecore.studies.roi_cnn_lstm.clips import region_names
 
 # Standard deviations in grey levels: of the look of a subject, of a clip, and of a frame.
 SUBJECT, CLIP, FRAME = 40.0, 12.0, 3.0
@@ -24,7 +24,7 @@ SHARES = {"negative": 250, "positive": 109, "surprise": 83}
 
 @dataclass(frozen=True)
 class NoiseClip:
-    """One clip of noise; see `mecore.studies.roi_cnn_lstm.clips.Clip`.
+    """One clip of noise; see `mecore.evaluation.clips.Clip`.
 
     Parameters
     ----------

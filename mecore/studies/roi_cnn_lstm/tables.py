@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from mecore.metrics import recognition
-from mecore.models.roi.options import RoiOptions, option_table, preset
+from mecore.models.choices import choice_table
+from mecore.models.roi.options import RoiOptions, preset
 from mecore.models.roi.relevance import NOT_ME, REACTS, reacts_by_units, relevance_table
 from mecore.preprocessing.regions import SIX
 from mecore.report.published import printed_table
+from mecore.report.scores import beside, cell
 from mecore.report.tables import choice_rows
-from mecore.studies.roi_cnn_lstm.clips import RoiClip
+from mecore.studies.roi_cnn_lstm.features import AnyClip
 from mecore.studies.roi_cnn_lstm.figures import LAYOUTS, Example
 from mecore.studies.roi_cnn_lstm.study import RoiStudy
 
@@ -58,7 +60,7 @@ def relevance(classes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(words, index=list(classes), columns=list(SIX))
 
 
-def relevance_by_units(clips: Sequence[RoiClip], classes: Sequence[str]) -> pd.DataFrame:
+def relevance_by_units(clips: Sequence[AnyClip], classes: Sequence[str]) -> pd.DataFrame:
     """Share of the clips of each class whose action units move each region.
 
     In brackets what the table of emotions says of all of them.
@@ -113,17 +115,20 @@ def layers(n_classes: int, options: RoiOptions) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def pick(scores: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """UF1, UAR and accuracy: one row each, one column per entry of ``scores``."""
-    rows = {label: [s[name] for s in scores.values()] for label, name in MEASURES.items()}
-    return pd.DataFrame(rows, index=list(scores)).T
-
-
-def beside(published: dict[str, Any], columns: dict[str, dict[str, float]]) -> pd.DataFrame:
+def beside_published(published: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
     """Printed rows of Table 2 for the full composite, above the measured columns."""
     printed = pd.DataFrame({m: printed_table(published, f"2 {m}")["FULL"] for m in ("UF1", "UAR")})
-    measured = pick(columns).T.rename(lambda name: f"measured, {name}")[["UF1", "UAR"]]
-    return pd.concat([printed.rename(lambda name: f"{name}, published"), measured])
+    return beside(printed, scores, {"UF1": "uf1", "UAR": "uar"})
+
+
+def leak_table(scores: Mapping[str, Mapping[str, pd.Series]]) -> pd.DataFrame:
+    """UF1 of both protocols, and how much more the leaking one gives."""
+    rows = {
+        kind: {name: cell(score) for name, score in both.items()}
+        | {"oracle - honest": both["oracle"].score - both["honest"].score}
+        for kind, both in scores.items()
+    }
+    return pd.DataFrame(rows).T
 
 
 def reconstructed(published: dict[str, Any]) -> pd.DataFrame:
@@ -157,7 +162,7 @@ def cost(study: RoiStudy, clips: int = 442, subjects: int = 68, cores: int = 2) 
     Every part of a fold is taken to grow with its number of clips.
     """
     seconds = study.seconds()
-    own, folds = len(study.task.clips), len(seconds)
+    own, folds = len(study.task.clips), len(seconds) // len(study.seeds())
     parts = seconds[["cnn", "features"]].sum(axis=1).median(), seconds.lstm.median()
     grown = (1 - 1 / subjects) * clips / ((1 - 1 / folds) * own)
     rows = {
@@ -174,4 +179,4 @@ def cost(study: RoiStudy, clips: int = 442, subjects: int = 68, cores: int = 2) 
 
 def choices() -> pd.DataFrame:
     """Paper, released code and this study, option by option."""
-    return choice_rows(option_table())
+    return choice_rows(choice_table(RoiOptions))
