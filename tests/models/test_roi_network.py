@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -43,6 +45,10 @@ def networks(seed=0):
     return [region_cnn(patch_size(n, 0.1), 4, SMALL) for n in SIX]
 
 
+def stage_of(options, keep=None):
+    return SequenceStage(sequence_network(6, 3, options), options, keep)
+
+
 def test_stacked_cnns_compute_what_the_plain_ones_compute_and_their_gradients():
     plain, other = networks(), networks()
     stacked = StackedCnns(other)
@@ -73,12 +79,12 @@ def test_what_stacked_cnns_learn_is_written_back():
 def test_stacked_lstms_compute_what_the_plain_ones_compute_and_their_gradients(n_regions):
     runtime.start(1)
     model = sequence_network(n_regions, 3, SMALL)
-    stacked = StackedSequence(model, n_regions)
+    stacked = StackedSequence(model, np.ones((1, n_regions)))
     x = RNG.normal(size=(4, 7, n_regions, 20)).astype(np.float32)
     mask = np.arange(7) < np.array([[7], [3], [1], [5]])
     with tf.GradientTape(persistent=True) as tape:
         plain = model([*(x[:, :, r] for r in range(n_regions)), mask])
-        joint = stacked(x, mask)
+        (joint,) = tf.unstack(stacked(x, mask))
         losses = tf.reduce_sum(plain**2), tf.reduce_sum(joint**2)
     np.testing.assert_allclose(plain, joint, atol=1e-6)
     own = [tape.gradient(losses[0], model.get_layer(f"lstm{r}").weights) for r in range(n_regions)]
@@ -89,7 +95,7 @@ def test_stacked_lstms_compute_what_the_plain_ones_compute_and_their_gradients(n
 
 def test_a_mask_makes_padding_harmless_and_without_it_padding_washes_the_state_out():
     runtime.start(2)
-    stage = SequenceStage(6, 3, SMALL)
+    stage = stage_of(SMALL)
     clip = pad([RNG.normal(size=(5, 6, 20)).astype(np.float32)])
     long = clip.padded(60)
     np.testing.assert_allclose(stage.predict(clip), stage.predict(long), atol=1e-6)
@@ -98,7 +104,7 @@ def test_a_mask_makes_padding_harmless_and_without_it_padding_washes_the_state_o
 
 def test_a_frame_whose_features_are_all_zero_is_still_a_frame():
     runtime.start(2)
-    stage = SequenceStage(6, 3, SMALL)
+    stage = stage_of(SMALL)
     clip = RNG.normal(size=(5, 6, 20)).astype(np.float32)
     with_zeros = np.concatenate([clip, np.zeros((3, 6, 20), np.float32)])
     assert np.abs(stage.predict(pad([clip])) - stage.predict(pad([with_zeros]))).max() > 1e-4
@@ -106,13 +112,27 @@ def test_a_frame_whose_features_are_all_zero_is_still_a_frame():
 
 def test_a_region_that_is_left_out_does_not_change_the_answer():
     runtime.start(2)
-    stage = SequenceStage(6, 3, SMALL)
+    stage = stage_of(SMALL, np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 1]], np.float32))
     clip = pad([RNG.normal(size=(5, 6, 20)).astype(np.float32)])
     other = Sequences(clip.features.copy(), clip.mask)
     other.features[:, :, 4] += 1
-    keep = [0, 1, 2, 3, 5]
-    np.testing.assert_array_equal(stage.predict(clip, keep), stage.predict(other, keep))
-    assert (stage.predict(clip) != stage.predict(other)).any()
+    (whole, without), (moved, still) = stage.predict(clip), stage.predict(other)
+    np.testing.assert_array_equal(without, still)
+    assert (whole != moved).any()
+
+
+def test_a_copy_learns_what_it_learns_alone():
+    runtime.start(2)
+    still = replace(SMALL, dropout=0.0)
+    model = sequence_network(6, 3, still)
+    keep = np.array([[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 1, 1]], np.float32)
+    sequences = pad(list(RNG.normal(size=(6, 4, 6, 20)).astype(np.float32)))
+    labels, answers = np.array([0, 1, 2] * 2), []
+    for part in (keep, keep[1:]):
+        stage = SequenceStage(model, still, part)
+        stage.train(sequences, labels, np.random.default_rng(0))
+        answers.append(stage.predict(sequences)[-1])
+    np.testing.assert_allclose(*answers, atol=1e-5)
 
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], np.float32)
@@ -229,17 +249,32 @@ def test_clips_of_one_frame_and_of_2000_frames_make_sequences(n):
     lengths = [min(n, 4), 3]
     assert sequences.mask.sum(axis=1).tolist() == lengths
     assert evenly(n, 4)[[0, -1]].tolist() == [0, n - 1]
-    stage = SequenceStage(6, 3, SMALL)
+    stage = stage_of(SMALL)
     stage.train(sequences, np.array([0, 1]), np.random.default_rng(0))
     assert np.isfinite(stage.predict(sequences)).all()
 
 
+def test_what_a_copy_learns_is_written_back():
+    runtime.start(0)
+    model = sequence_network(6, 3, SMALL)
+    stage = SequenceStage(model, SMALL, np.ones((2, 6), np.float32))
+    sequences = pad(list(RNG.normal(size=(6, 4, 6, 20)).astype(np.float32)))
+    stage.train(sequences, np.array([0, 1, 2] * 2), np.random.default_rng(0))
+    stage.stacked.write_back(model, 1)
+    inputs = [*(sequences.features[:, :, r] for r in range(6)), sequences.mask]
+    np.testing.assert_allclose(model(inputs), stage.predict(sequences)[1], atol=1e-6)
+
+
 def test_training_again_begins_again():
     runtime.start(0)
-    stage = SequenceStage(6, 3, SMALL)
+    still = replace(SMALL, dropout=0.0)
+    model = sequence_network(6, 3, still)
     sequences = pad(list(RNG.normal(size=(6, 4, 6, 20)).astype(np.float32)))
     labels = np.array([0, 1, 2] * 2)
-    first, second = (stage.train(sequences, labels, np.random.default_rng(0)) for _ in range(2))
+    first, second = (
+        SequenceStage(model, still).train(sequences, labels, np.random.default_rng(0))
+        for _ in range(2)
+    )
     assert first.equals(second)
 
 
@@ -276,7 +311,7 @@ def test_the_other_readings_of_the_paper_train(reading):
     cnns.train(clips, np.array([[0] * 6, [3] * 6]), np.random.default_rng(0))
     sequences = pad([cnns.look(c)[0] for c in clips], options.length)
     assert sequences.mask.shape == (2, 6)
-    stage = SequenceStage(6, 3, options)
+    stage = stage_of(options)
     history = stage.train(sequences.unmasked(), np.array([0, 1]), np.random.default_rng(0))
     assert np.isfinite(history.loss).all()
 
@@ -284,7 +319,7 @@ def test_the_other_readings_of_the_paper_train(reading):
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"layot": "landmark"}, "did you mean 'layout'"), ({"layout": "fixed"}, "known: landmark"),
-     ({"gamma": -1}, "negative"), ({"enlarge": 1}, "neither True nor False")],
+     ({"gamma": -1}, "greater than or equal to 0"), ({"enlarge": 1}, "valid boolean")],
 )  # fmt: skip
 def test_options_that_do_not_exist_are_answered_with_the_nearest(change, message):
     with pytest.raises(OptionError, match=message):

@@ -128,7 +128,7 @@ class MeanStack:
         return drop(x, self.options.dropout_shared) if drop else x
 
     def _pooled(self, x: Any, bias: Any, name: str, seen: Any) -> Any:
-        """Rectified and normalised maps of a stream (n, 42, 42, F·k), and the largest of each 3×3."""
+        """Rectified and normalised maps of a stream (n, 42, 42, F·k), and the largest of 3×3."""
         if not self.norm:
             return tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(x, bias)), 3, 3, "VALID")
         gamma, beta, mean, variance = (
