@@ -34,7 +34,7 @@ book: env        ## every chapter on the phantom, and the book (SCALE=full: all 
 	$(BIN)/mecore book --scale $(SCALE) --workers $(WORKERS)
 
 test: env lint   ## lint, types and the test suite without slow tests
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile -m "not slow and not browser"
 
 test-slow: env   ## the slow tests
 	$(BIN)/python -m pytest -q -m "slow and not browser"

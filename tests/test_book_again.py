@@ -49,6 +49,13 @@ def test_a_chapter_repeats_byte_for_byte_with_another_number_of_workers(page, tm
     assert again.read_bytes() == built.read_bytes()
 
 
+def test_the_first_page_says_at_which_scale_the_book_was_built():
+    scales = {parameters(BOOK / "chapters" / f"{page}.ipynb")["scale"] for page in PAGES}
+    assert len(scales) == 1
+    text = (BOOK / "_build" / "html" / "index.html").read_text(encoding="utf-8")
+    assert f"built at {scales.pop()} scale" in text
+
+
 def files(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 

@@ -46,6 +46,6 @@ PAGES = {
     "mean-phantom-long": Page("mean", "phantom-long", (480, 42)),
     "handcrafted-phantom-short": Page("handcrafted", "phantom-short", (480, 38)),
     "dense_lstm-phantom-long": Page("dense_lstm", "phantom-long", (480, 72)),
-    "roi_cnn_lstm-phantom-short": Page("roi_cnn_lstm", "phantom-short", (600, 70)),
+    "roi_cnn_lstm-phantom-short": Page("roi_cnn_lstm", "phantom-short", (600, 95)),
     "honest_evaluation": Page("honest_evaluation", "phantom-short", (420, 36)),
 }

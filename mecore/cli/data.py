@@ -10,7 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from mecore.data.check import Report
-    from mecore.data.find import Problem
 
 SHOWN = 20
 _ROOT = click.Path(path_type=Path)
@@ -48,16 +47,15 @@ def list_databases() -> None:
         composite = load_composite(name)
         parts = " + ".join(part.dataset for part in composite.parts)
         rows.append((name, composite.name, expected_counts(composite.expected), f"from {parts}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    widths = [*(max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]), 0]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[3]]))
+        click.echo("  ".join(map(str.ljust, row, widths)))
     click.echo("\nNext: mecore data check ID --root DIR; to ask for a copy: mecore data show ID")
 
 
 @data.command()
 @click.argument("name")
-@click.option("--root", type=_ROOT, default=None, help="Folder of your copy, as it was delivered.")
+@click.option("--root", type=_ROOT, help="Folder of your copy, as it was delivered.")
 @click.option("--deep", is_flag=True, help="Decode every frame, not only its first and last bytes.")
 @click.option("--all", "every", is_flag=True, help=f"Print every problem, not the first {SHOWN}.")
 def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
@@ -80,9 +78,8 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
     if root is None and manifest.id in PHANTOMS:
         root = phantom_root(manifest.id, workers=default_workers())
     if root is None:
-        raise click.UsageError(
-            f"say where your copy of {manifest.name} lies: mecore data check {name} --root DIR"
-        )
+        todo = f"mecore data check {name} --root DIR"
+        raise click.UsageError(f"say where your copy of {manifest.name} lies: {todo}")
     report = check_database(manifest, root, deep=deep, workers=default_workers(), progress=_bar)
     _print_report(report, root, None if every else SHOWN)
     if not report.usable:
@@ -103,8 +100,7 @@ def _check_composite(name: str) -> None:
     roots = {part.dataset: known_root(part.dataset) for part in composite.parts}
     samples = read_composite(name, {k: root for k, root in roots.items() if root is not None})
     counts = composite_counts(composite, samples)
-    click.echo(f"{composite.name}\n")
-    click.echo(counts.to_string(index=False))
+    click.echo(f"{composite.name}\n\n{counts.to_string(index=False)}")
     if (counts.expected != counts.found).any():
         click.echo("\nThese are not the published samples: which editions are the copies of?")
         sys.exit(1)
@@ -119,12 +115,11 @@ def _bar(places: list[Any]) -> Any:
 
 def _print_report(report: Report, root: Path, shown: int | None) -> None:
     scan, reading = report.scan, report.scan.reading
-    click.echo(f"{scan.manifest.name} in {root}")
-    edition = reading.edition.edition or scan.manifest.edition
+    manifest, edition = scan.manifest, reading.edition.edition or scan.manifest.edition
     source = "" if reading.path == root else f", {reading.path.relative_to(root)}"
-    click.echo(f"  annotations: {edition}{source}")
-    click.echo(f"  videos: {scan.manifest.layout.name}, {scan.manifest.layout.video}")
-    click.echo(f"  facts of this database: {scan.manifest.confidence}\n")
+    click.echo(f"{manifest.name} in {root}\n  annotations: {edition}{source}")
+    click.echo(f"  videos: {manifest.layout.name}, {manifest.layout.video}")
+    click.echo(f"  facts of this database: {manifest.confidence}\n")
     for table in (report.counts.set_index("what"), report.subjects):
         click.echo(table.astype("object").fillna("-").rename_axis(None).to_string() + "\n")
     if len(reading.corrections):
@@ -132,27 +127,20 @@ def _print_report(report: Report, root: Path, shown: int | None) -> None:
         for c in reading.corrections.itertuples():
             change = ", ".join(f"{k} {v}" for k, v in c.set.items())
             click.echo(f"  {c.status}: subject {c.subject}, {c.video}: {change} ({c.reason})")
-    _print_problems("Notes", report.notes, shown)
-    _print_problems("Problems", report.problems, shown)
-
-
-def _print_problems(title: str, problems: list[Problem], shown: int | None) -> None:
-    if not problems:
-        return
-    click.echo(f"{title} ({len(problems)}):")
-    for problem in problems[:shown]:
-        click.echo(f"  {problem.where}: {problem.what}")
-        if problem.todo:
-            click.echo(f"    Next: {problem.todo}")
-    if shown is not None and len(problems) > shown:
-        click.echo(f"  … and {len(problems) - shown} more; --all prints them")
+    for title, problems in (("Notes", report.notes), ("Problems", report.problems)):
+        if problems:
+            click.echo(f"{title} ({len(problems)}):")
+        for problem in problems[:shown]:
+            todo = f"\n    Next: {problem.todo}" if problem.todo else ""
+            click.echo(f"  {problem.where}: {problem.what}{todo}")
+        if shown is not None and len(problems) > shown:
+            click.echo(f"  … and {len(problems) - shown} more; --all prints them")
 
 
 @data.command()
 @click.argument("name")
-@click.option("--root", type=_ROOT, default=None, help="Folder of your copy, if it is not known.")
-@click.option("--out", type=_ROOT, default=None,
-              help="Picture of the montage.  [default: NAME-montage.png]")  # fmt: skip
+@click.option("--root", type=_ROOT, help="Folder of your copy, if it is not known.")
+@click.option("--out", type=_ROOT, help="Picture of the montage.  [default: NAME-montage.png]")
 def show(name: str, root: Path | None, out: Path | None) -> None:
     """Show database NAME: licence, statistics and a montage of its subjects.
 
@@ -163,10 +151,10 @@ def show(name: str, root: Path | None, out: Path | None) -> None:
     from mecore.data.manifest import load_manifest
 
     manifest = load_manifest(name)
+    licence = manifest.licence
     click.echo(f"{manifest.name}, {manifest.edition}\n{manifest.description.strip()}\n")
-    click.echo(f"Cite:    {manifest.citation.strip()}")
-    click.echo(f"Licence: {manifest.licence.name}; {manifest.licence.terms}")
-    click.echo(f"Ask at:  {manifest.licence.request}\n")
+    click.echo(f"Cite:    {manifest.citation.strip()}\nLicence: {licence.name}; {licence.terms}")
+    click.echo(f"Ask at:  {licence.request}\n")
     if root is None and known_root(manifest.id) is None and manifest.id not in PHANTOMS:
         click.echo(f"No copy is known. Next: mecore data check {name} --root DIR")
         return
@@ -175,16 +163,16 @@ def show(name: str, root: Path | None, out: Path | None) -> None:
 
     database = open_dataset(name, str(root or ""))
     click.echo(statistics(database).to_string())
-    written = save_montage(database, out or Path(f"{manifest.id}-montage.png"))
-    click.echo(f"Written: {written}")
+    out = out or Path(f"{manifest.id}-montage.png")
+    click.echo(f"Written: {save_montage(database, out)}")
 
 
 @data.command()
 @click.argument("folder", type=_ROOT)
-@click.option("--name", default=None, help="Short name.  [default: that of the folder]")
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), default=None,
+@click.option("--name", help="Short name.  [default: that of the folder]")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True),
               help="Frames per second; video files state their own.")  # fmt: skip
-@click.option("--out", type=_ROOT, default=None, help="Manifest to write.  [default: NAME.yaml]")
+@click.option("--out", type=_ROOT, help="Manifest to write.  [default: NAME.yaml]")
 def new(folder: Path, name: str | None, fps: float | None, out: Path | None) -> None:
     """Write a manifest to start from, for the recordings in FOLDER.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,25 +19,24 @@ if TYPE_CHECKING:
     from mecore.video.report import Report
 
 _CORES = os.cpu_count() or 1
+_PATH = click.Path(path_type=Path)
+_SCALES = click.Choice(["full", "small"])
 SPOTTERS = ("chi2", "mdmd", "mdmd-released", "flow-peaks")
 WEIGHTS = ("casme2", "casme_sq", "sammlv", "smic_hs", "smic_nir", "smic_vis")
 
 
-def _explained(command: Callable[..., Any]) -> Callable[..., Any]:
+class _Explaining(click.Group):
     """Turn a problem the user can act on into a message and exit code 1."""
 
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*args, **kwargs)
+            return super().invoke(ctx)
         except MecoreError as error:
             click.echo(f"mecore: {error}", err=True)
             sys.exit(1)
 
-    return run
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Explaining, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mecore.__version__)
 def main() -> None:
     """Spot and recognise facial micro-expressions: a reproducible study.
@@ -55,19 +53,17 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-for _command in data.commands.values():
-    _command.callback = _explained(_command.callback)  # type: ignore[arg-type]
 main.add_command(data)
 
 
 def _video(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what the commands on one video share."""
     for add in (
-        click.option("--fps", type=click.FloatRange(min=0, min_open=True), default=None,
+        click.option("--fps", type=click.FloatRange(min=0, min_open=True),
                      help="Frame rate; a folder has none, and some files state it wrongly."),
-        click.option("--out", type=click.Path(path_type=Path), default=None,
+        click.option("--out", type=_PATH,
                      help="Folder for the results.  [default: one beside the video]"),
-        click.argument("video", type=click.Path(path_type=Path)),
+        click.argument("video", type=_PATH),
     ):  # fmt: skip
         command = add(command)
     return command
@@ -83,12 +79,9 @@ def _video(command: Callable[..., Any]) -> Callable[..., Any]:
               default="dual", show_default=True, help="Optical flow. `dual` is that of the "
               "published networks, OpenCV's, to the last bit; `opencv` is the same, slowly; on the "
               "others they give other scores.")  # fmt: skip
-@click.option("--p", "p", type=click.FloatRange(0, 1), default=0.55, show_default=True,
+@click.option("--p", type=click.FloatRange(0, 1), default=0.55, show_default=True,
               help="Threshold between mean (0) and maximum (1) of the scores.")  # fmt: skip
-@_explained
-def analyze(
-    video: Path, weights: str, out: Path | None, face: str, fps: float | None, engine: str, p: float
-) -> None:
+def analyze(video: Path, weights: str, out: Path | None, **options: Any) -> None:
     """Find micro-expressions in a VIDEO, with MEAN's published weights.
 
     VIDEO is a video file, or a folder of numbered images (then give --fps). Writes intervals.csv
@@ -102,25 +95,18 @@ def analyze(
     from mecore.video.analyze import analyze_video
 
     runtime.configure()
-    out = out or video.with_name(f"{video.stem}-mean")
-    _tell(analyze_video(video, weights, out, face=face, fps=fps, p=p, engine=engine))  # type: ignore[arg-type]
+    _tell(analyze_video(video, weights, out or video.with_name(f"{video.stem}-mean"), **options))
 
 
 @main.command()
 @_video
 @click.option("--method", type=click.Choice(SPOTTERS), default="flow-peaks", show_default=True,
               help="How frames are scored.")  # fmt: skip
-@click.option("--p", "p", type=click.FloatRange(0, 1), default=None,
-              help="Threshold between mean (0) and maximum (1) of the scores.  "
-              "[default: that of the method]")  # fmt: skip
-@click.option("--floor", type=click.FloatRange(0), default=None,
-              help="Score that a frame must reach as well; for flow-peaks pixels of a face 128 "
-              "pixels wide.")  # fmt: skip
-@_explained
-def spot(
-    video: Path, method: str, p: float | None, floor: float | None, out: Path | None,
-    fps: float | None,
-) -> None:  # fmt: skip
+@click.option("--p", type=click.FloatRange(0, 1), help="Threshold between mean (0) and maximum (1) "
+              "of the scores.  [default: that of the method]")  # fmt: skip
+@click.option("--floor", type=click.FloatRange(0), help="Score that a frame must reach as well; "
+              "for flow-peaks pixels of a face 128 pixels wide.")  # fmt: skip
+def spot(video: Path, method: str, out: Path | None, **options: Any) -> None:
     """Find micro-expressions in a VIDEO by rules that learn nothing.
 
     \b
@@ -143,31 +129,26 @@ def spot(
     from mecore.video.spot import spot_video
 
     runtime.configure()
-    out = out or video.with_name(f"{video.stem}-{method}")
-    _tell(spot_video(video, method, out, fps=fps, p=p, floor=floor))
+    _tell(spot_video(video, method, out or video.with_name(f"{video.stem}-{method}"), **options))
 
 
 def _tell(report: Report) -> None:
-    click.echo(report.summary)
-    click.echo(f"Written: {', '.join(map(str, report.files))}")
+    click.echo(f"{report.summary}\nWritten: {', '.join(map(str, report.files))}")
 
 
 @main.command(context_settings={"show_default": True})
 @click.argument("name")
-@click.option("--dataset", default=None, help="Id of a manifest, or the path of your own.")
-@click.option("--data-root", default=None, help="Folder of the data; not needed for "
-              "the phantom, nor after `mecore data check`.")  # fmt: skip
-@click.option("--scale", type=click.Choice(["full", "small"]), default=None,
-              help="Full, or less data and fewer epochs.")  # fmt: skip
+@click.option("--dataset", help="Id of a manifest, or the path of your own.")
+@click.option("--data-root", help="Folder of the data; not needed for the phantom, "
+              "nor after `mecore data check`.")  # fmt: skip
+@click.option("--scale", type=_SCALES, help="Full, or less data and fewer epochs.")
 @click.option("--workers", type=click.IntRange(1), default=_CORES, help="Processes.")
-@click.option("--scheduler", default=None, show_default=False,
-              help="Address of a Dask scheduler (tcp://…), whose workers take the place of "
-              "processes.")  # fmt: skip
+@click.option("--scheduler", help="Address of a Dask scheduler (tcp://…), whose workers take the "
+              "place of processes.")  # fmt: skip
 @click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE",
               help="Any other parameter of the notebook.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default=None,
+@click.option("--out", type=_PATH,
               help="Executed notebook.  [default: results/<name>/<dataset>.ipynb]")  # fmt: skip
-@_explained
 def chapter(
     name: str, dataset: str | None, data_root: str | None, scale: str | None, workers: int,
     scheduler: str | None, pairs: Iterable[tuple[str, str]], out: Path | None,
@@ -187,9 +168,8 @@ def chapter(
     from mecore.book.execute import run_chapter
     from mecore.data.places import results_home
 
+    named = {"dataset": dataset, "data_root": data_root, "scale": scale, "scheduler": scheduler}
     given: dict[str, Any] = dict(pairs) | {"workers": workers}
-    named = {"dataset": dataset, "data_root": data_root, "scale": scale,
-             "scheduler": scheduler}  # fmt: skip
     given |= {key: value for key, value in named.items() if value is not None}
     known = defaults(chapter_notebook(name))
     data = Path(str(given.get("dataset", known.get("dataset", name)))).stem
@@ -198,7 +178,6 @@ def chapter(
 
 
 @main.command()
-@_explained
 def chapters() -> None:
     """List the chapters and their parameters with the default values."""
     from mecore.book import chapter
@@ -211,9 +190,8 @@ def chapters() -> None:
 
 @main.command()
 @click.argument("name", type=click.Choice(["phantom-short", "phantom-long"]))
-@click.option("--scale", type=click.Choice(["full", "small"]), default="full", show_default=True)
+@click.option("--scale", type=_SCALES, default="full", show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=_CORES, show_default=True)
-@_explained
 def phantom(name: str, scale: str, workers: int) -> None:
     """Render the phantom NAME, a database of rendered faces with exact truth."""
     from mecore.data.datasets import phantom_root
@@ -223,7 +201,6 @@ def phantom(name: str, scale: str, workers: int) -> None:
 
 @main.command()
 @click.argument("name", required=False)
-@_explained
 def fetch(name: str | None) -> None:
     """Fetch the external files called NAME from their owner, verified; without NAME, list them.
 
@@ -241,9 +218,8 @@ def fetch(name: str | None) -> None:
 
 
 @main.command()
-@click.option("--scale", type=click.Choice(["full", "small"]), default="small", show_default=True)
+@click.option("--scale", type=_SCALES, default="small", show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=_CORES, show_default=True)
-@_explained
 def book(scale: str, workers: int) -> None:
     """Run every chapter on the phantom and render the book."""
     from mecore.book.build import build_book

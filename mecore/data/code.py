@@ -116,9 +116,3 @@ def _is_docstring(node: ast.stmt) -> bool:
 @cache
 def _digest(module: str) -> str:
     return digest(ast.dump(_tree(module)))
-
-
-def _forget() -> None:
-    """Read the code anew, for tests that change it."""
-    for function in (package_digest, imported, _tree, _digest):
-        function.cache_clear()

@@ -7,13 +7,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mecore
 from mecore.errors import DataError
 
 _ASIDE = ".aside-"
@@ -111,17 +109,3 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes as 64 hex digits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-@cache
-def source_digest(*subpackages: str) -> str:
-    """Return a digest of the source of parts of ``mecore``, to tell results of old code apart.
-
-    Parameters
-    ----------
-    subpackages : str
-        Names such as ``"data"`` or ``"models"``.
-    """
-    package = Path(mecore.__file__).parent
-    files: Iterable[Path] = (p for name in subpackages for p in (package / name).rglob("*.py"))
-    return digest({str(p.relative_to(package)): file_sha256(p) for p in sorted(files)})

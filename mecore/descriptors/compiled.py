@@ -15,12 +15,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     Sums may be reordered, products merged into them, and divisions approximated. The cache lies
     beside the source, or in the user's cache folder where that is read-only, or where the
     environment variable NUMBA_CACHE_DIR says. It notices a change of the file a function stands
-    in, not of another file whose functions it calls.
-
-    Warns
-    -----
-    RuntimeWarning
-        No folder can be written to: every process compiles again.
+    in, not of another file whose functions it calls. Where no folder can be written to, every
+    process compiles again, and a RuntimeWarning says so.
     """
     # Frames are checked to be finite before they get here, so NaN and infinity may be ignored.
     # A function that is called by another has its code in there. Else the process that compiles it
@@ -36,14 +32,8 @@ def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
 def compiled_inside(function: Callable[..., Any], inline: bool = True) -> Callable[..., Any]:
     """Compile a function as `compiled_exactly` does, for loops of others; it allocates no array.
 
-    So arrays need no counting of references, which can take longer than what is computed.
-
-    Parameters
-    ----------
-    function : callable
-        Called by compiled functions.
-    inline : bool
-        Put its code into theirs: a little faster, and longer to compile.
+    So arrays need no counting of references, which can take longer than what is computed. With
+    ``inline``, its code is put into its callers: a little faster, and longer to compile.
     """
     return _compiled(function, forceinline=inline, _nrt=False)
 
@@ -56,7 +46,6 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any
         warnings.warn(
             "compiled loops cannot be kept, so that every process compiles them again; "
             "name a writable folder in NUMBA_CACHE_DIR",
-            RuntimeWarning,
-            stacklevel=1,  # one place for all functions: it is shown once
-        )
+            RuntimeWarning, stacklevel=1,  # one place for all functions: it is shown once
+        )  # fmt: skip
         return njit(function, **options)

@@ -18,19 +18,10 @@ Floats = NDArray[np.float64]
 
 
 def principal_direction(vectors: NDArray[np.floating], rounds: int = 50) -> Floats:
-    """Principal motion of some vectors.
+    """Principal motion of flow vectors (n, 2), in at most so many iterations.
 
-    Parameters
-    ----------
-    vectors : array, (n, 2)
-        Flow.
-    rounds : int
-        Iterations; the sum grows with each, and stops at a maximum.
-
-    Returns
-    -------
-    array, (2,)
-        Unit vector ξ times the mean over all vectors of max(0, <v, ξ>); 0 where nothing moves.
+    Unit vector ξ times the mean over all vectors of max(0, <v, ξ>), (2,); 0 where nothing moves.
+    The sum grows with each iteration, and stops at a maximum.
     """
     v = np.asarray(vectors, np.float64).reshape(-1, 2)
     total = v.sum(axis=0)
@@ -50,23 +41,15 @@ def principal_direction(vectors: NDArray[np.floating], rounds: int = 50) -> Floa
 
 
 def facial_dynamics_map(flows: NDArray[np.floating], blocks: int = 8, times: int = 4) -> Floats:
-    """Principal motion of every cuboid.
+    """Principal motion of every cuboid, (times, blocks, blocks, 2).
 
     Parameters
     ----------
     flows : array, (T, H, W, 2)
-        Flow from the first frame, pixels; the head's motion taken out.
+        Flow from the first frame, pixels; the head's motion taken out. ValueError for NaN, another
+        shape, or fewer frames or pixels than cuboids.
     blocks, times : int
         Rows and columns, and parts in time.
-
-    Returns
-    -------
-    array, (times, blocks, blocks, 2)
-
-    Raises
-    ------
-    ValueError
-        NaN, another shape, or fewer frames or pixels than cuboids.
     """
     if flows.ndim != 4 or flows.shape[-1] != 2 or not np.isfinite(flows).all():
         raise ValueError(f"flows must be finite and (T, H, W, 2), not {flows.shape}")
@@ -77,11 +60,9 @@ def facial_dynamics_map(flows: NDArray[np.floating], blocks: int = 8, times: int
             "and columns: take fewer"
         )
     out = np.empty((times, blocks, blocks, 2))
-    for t, y, x in np.ndindex(times, blocks, blocks):
-        part = flows[
-            cuts[0][t] : cuts[0][t + 1], cuts[1][y] : cuts[1][y + 1], cuts[2][x] : cuts[2][x + 1]
-        ]
-        out[t, y, x] = principal_direction(part)
+    for place in np.ndindex(times, blocks, blocks):
+        part = tuple(slice(c[i], c[i + 1]) for c, i in zip(cuts, place, strict=True))
+        out[place] = principal_direction(flows[part])
     return out
 
 

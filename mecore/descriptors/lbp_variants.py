@@ -8,47 +8,35 @@ micro-expression recognition», IEEE Access 7, 2019. A neighbour that is not dar
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecore.descriptors.registry import descriptor
-from mecore.descriptors.top.grid import bounds
+from mecore.descriptors.top.grid import block_of, bounds
 from mecore.descriptors.top.histograms import check_clip
 from mecore.descriptors.top.options import TopOptions, lbp_offsets, uniform_labels
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-Difference = Literal["centre", "radial", "angular"]
+Votes = NDArray[np.int64]
 # Offsets (dt, dy, dx) of LBP-SIP: x + 1, y - 1, x - 1, y + 1, t - R, t + R.
 _SIP = ((0, 0, 1), (0, -1, 0), (0, 0, -1), (0, 1, 0), (-1, 0, 0), (1, 0, 0))
 
 
-def lbp_sip(
-    clip: Bytes, blocks: int = 8, *, joint: bool = False, t_radius: int = 1
-) -> NDArray[np.int64]:
-    """Votes of LBP on six intersection points.
+def lbp_sip(clip: Bytes, blocks: int = 8, *, joint: bool = False, t_radius: int = 1) -> Votes:
+    """Votes of LBP on six intersection points, (blocks, blocks, 20 or 64).
 
     Parameters
     ----------
     clip : array, (T, H, W), uint8
-        At least 2 ``t_radius`` + 1 frames.
+        At least 2 ``t_radius`` + 1 frames; ValueError if it is too short, too small, or no uint8.
     blocks : int
         Rows and columns of equal blocks of the interior.
     joint : bool
         One code of six bits (64 bins), or four spatial and two temporal bits apart (20 bins).
     t_radius : int
         Frames between a voxel and its neighbours in time.
-
-    Returns
-    -------
-    array, (blocks, blocks, 20 or 64)
-
-    Raises
-    ------
-    ValueError
-        A clip too short, too small, or not of uint8.
     """
     options = TopOptions(rows=blocks, columns=blocks, radii=(1, 1, t_radius))
     clip = check_clip(clip, options)
@@ -60,28 +48,13 @@ def lbp_sip(
     return np.concatenate([space, time], axis=-1)
 
 
-def lbp_mop(clip: NDArray[Any], blocks: int = 8) -> NDArray[np.int64]:
-    """Votes of LBP on the three mean images of every block.
+def lbp_mop(clip: NDArray[Any], blocks: int = 8) -> Votes:
+    """Votes of LBP on the three mean images of every block of a clip (T, H, W).
 
     A block is cut out first, then averaged over t, over y and over x; each mean image has its own
-    border of one pixel. Means stay floats; differences below 1e-9 are ties.
-
-    Parameters
-    ----------
-    clip : array, (T, H, W)
-        At least 3 frames.
-    blocks : int
-        Rows and columns of equal blocks of the image.
-
-    Returns
-    -------
-    array, (blocks, blocks, 3, 59)
-        XY, XT, YT; uniform patterns of 8 neighbours at radius 1.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 3 frames, or blocks of fewer than 3 pixels.
+    border of one pixel. Means stay floats; differences below 1e-9 are ties. Gives (blocks, blocks,
+    3, 59): XY, XT, YT; uniform patterns of 8 neighbours at radius 1. ValueError for fewer than 3
+    frames, blocks of fewer than 3 pixels, or NaN.
     """
     frames = np.asarray(clip, np.float64)
     if frames.ndim != 3 or not np.isfinite(frames).all():
@@ -96,17 +69,16 @@ def lbp_mop(clip: NDArray[Any], blocks: int = 8) -> NDArray[np.int64]:
     offsets = lbp_offsets(TopOptions(planes="XY"))[0]
     for i, j in np.ndindex(blocks, blocks):
         block = frames[:, rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
-        for plane, axis in enumerate((0, 1, 2)):
+        for axis in range(3):
             image = block.mean(axis=axis)[None]
             codes = _codes(image, offsets, np.zeros_like(offsets), (0, 1, 1))
-            labels = uniform_labels()[codes]
-            out[i, j, plane] = np.bincount(labels.ravel(), minlength=59)
+            out[i, j, axis] = _count(uniform_labels()[codes], 59, 1)[0, 0]
     return out
 
 
 def elbp_top(
     clip: Bytes, blocks: int = 8, *, radii: tuple[int, int, int] = (3, 3, 3), inner: int = 1
-) -> NDArray[np.int64]:
+) -> Votes:
     """Votes of LBP-TOP, of radial and of angular differences.
 
     Radial: a neighbour at the outer radius against the one at the same angle ``inner`` pixels or
@@ -114,40 +86,28 @@ def elbp_top(
 
     Parameters
     ----------
-    clip : array, (T, H, W), uint8
-        At least 2 Rt + 1 frames.
-    blocks : int
-        Rows and columns of equal blocks of the interior.
+    clip, blocks
+        See `lbp_sip`.
     radii : (int, int, int)
-        Rx, Ry, Rt, each more than ``inner``.
-    inner : int
-        Distance of the two circles.
+        Rx, Ry, Rt, each more than ``inner``, the distance of the two circles; else ValueError.
 
     Returns
     -------
     array, (blocks, blocks, 3 differences, 3 planes, 59)
         Differences in the order centre, radial, angular; planes XY, XT, YT.
-
-    Raises
-    ------
-    ValueError
-        See `lbp_sip`; or circles that coincide.
     """
-    if not 0 < inner < min(radii):
-        raise ValueError(
-            f"the inner circle lies {inner} inside radii {radii}: 1 … {min(radii) - 1}"
-        )
+    if not 0 < inner < (least := min(radii)):
+        raise ValueError(f"the inner circle lies {inner} inside radii {radii}: 1 … {least - 1}")
     options = TopOptions(rows=blocks, columns=blocks, radii=radii)
     clip = check_clip(clip, options)
     small = replace(options, radii=(radii[0] - inner, radii[1] - inner, radii[2] - inner))
-    circle, ring = lbp_offsets(options), lbp_offsets(small)
-    against = {"centre": np.zeros_like(circle), "radial": ring,
-               "angular": np.roll(circle, -1, axis=1)}  # fmt: skip
+    circle = lbp_offsets(options)
+    against = np.zeros_like(circle), lbp_offsets(small), np.roll(circle, -1, axis=1)
     border = options.time_margin, options.margin, options.margin
     labels = uniform_labels()
     votes = [
         [_count(labels[_codes(clip, circle[p], other[p], border)], 59, blocks) for p in range(3)]
-        for other in against.values()
+        for other in against
     ]
     return np.moveaxis(np.array(votes), (0, 1), (2, 3))
 
@@ -157,28 +117,21 @@ def _codes(
     border: tuple[int, int, int],
 ) -> Bytes:  # fmt: skip
     """Code of every interior voxel: bit p is set where ``first[p]`` is not below ``second[p]``."""
-    sizes = [n - 2 * b for n, b in zip(clip.shape, border, strict=True)]
 
     def shifted(offset: NDArray[np.int64]) -> NDArray[Any]:
-        at = [b + o for b, o in zip(border, offset, strict=True)]
-        return clip[tuple(slice(a, a + n) for a, n in zip(at, sizes, strict=True))]
+        places = zip(clip.shape, border, offset, strict=True)
+        return clip[tuple(slice(b + o, n - b + o) for n, b, o in places)]
 
     slack = 1e-9 if clip.dtype.kind == "f" else 0
-    codes = np.zeros(sizes, np.uint8)
+    codes = np.zeros([n - 2 * b for n, b in zip(clip.shape, border, strict=True)], np.uint8)
     for bit, (a, b) in enumerate(zip(first, second, strict=True)):
-        one, other = shifted(a), shifted(b)
-        darker = one < other - slack if slack else one < other
-        codes |= (~darker).astype(np.uint8) << np.uint8(bit)
+        codes |= (shifted(a) >= shifted(b) - slack).astype(np.uint8) << np.uint8(bit)
     return codes
 
 
-def _count(labels: NDArray[np.integer], n_bins: int, blocks: int) -> NDArray[np.int64]:
+def _count(labels: NDArray[np.integer], n_bins: int, blocks: int) -> Votes:
     """Votes of every block, (blocks, blocks, n_bins)."""
-    rows, columns = (
-        np.searchsorted(bounds(n, blocks), np.arange(n), side="right") - 1 for n in labels.shape[1:]
-    )
-    block = rows[:, None] * blocks + columns
-    cell = block * n_bins + labels.astype(np.int64)
+    cell = block_of(labels.shape[1:], blocks) * n_bins + labels.astype(np.int64)
     votes = np.bincount(cell.ravel(), minlength=blocks * blocks * n_bins)
     return votes.reshape(blocks, blocks, n_bins)
 

@@ -21,21 +21,11 @@ N_BINS = 8
 
 
 def directions(flow: NDArray[np.floating], variant: Variant = "paper") -> NDArray[np.int64]:
-    """Direction bin of every flow vector.
+    """Direction bin of every flow vector (..., 2): 0 … 7, clockwise on the screen from «right».
 
-    Parameters
-    ----------
-    flow : array, (..., 2)
-        u (right), v (down).
-    variant : {"paper", "zero_edges", "port"}
-        ``paper``: bins centred on multiples of 45°. ``zero_edges``: bins that start there.
-        ``port``: as the paper, but the bin of -45° counts as that of 0° (an index slip of the
-        public Python version).
-
-    Returns
-    -------
-    array, (...,), int
-        0 … 7, clockwise on the screen from «right».
+    ``paper``: bins centred on multiples of 45°. ``zero_edges``: bins that start there. ``port``: as
+    the paper, but the bin of -45° counts as that of 0° (an index slip of the public Python
+    version). OptionError for another variant.
     """
     if variant not in get_args(Variant):
         hint = nearest(str(variant), get_args(Variant))
@@ -53,7 +43,7 @@ def atomic_mdmo(
     Parameters
     ----------
     flows : array, (T, H, W, 2)
-        Flow from the first frame to each later one, pixels.
+        Flow from the first frame to each later one, pixels; ValueError for another shape, or NaN.
     regions : Regions
         See `mecore.descriptors.mdmo_regions.mdmo_regions`.
     variant : {"paper", "zero_edges", "port"}
@@ -66,11 +56,6 @@ def atomic_mdmo(
         Mean vector (u, v) of the main direction.
     main : array, (T, 36), int
         Its bin; of equally frequent ones the first.
-
-    Raises
-    ------
-    ValueError
-        Flows of another shape, or with NaN.
     """
     if flows.ndim != 4 or flows.shape[-1] != 2 or not len(flows):
         raise ValueError(f"flows must be (T, H, W, 2) with at least one frame, not {flows.shape}")
@@ -96,20 +81,17 @@ def atomic_mdmo(
 
 
 def mdmo(
-    motion: Floats,
-    weight: float = 0.9,
-    *,
-    frames: Literal["mean", "magnitude"] = "mean",
+    motion: Floats, weight: float = 0.9, *, frames: Literal["mean", "magnitude"] = "mean",
     angles: Literal["raw", "vector"] = "raw",
-) -> Floats:
+) -> Floats:  # fmt: skip
     """Feature of a clip from the main directions of its frames.
 
     Parameters
     ----------
     motion : array, (T, 36, 2)
-        See `atomic_mdmo`.
+        See `atomic_mdmo`; ValueError for another shape.
     weight : float
-        λ in [0, 1], between magnitude and angle; 0.9 in the thesis.
+        λ in [0, 1], between magnitude and angle, else ValueError; 0.9 in the thesis.
     frames : {"mean", "magnitude"}
         Every frame counts alike (the paper), or by its share of the magnitude of all.
     angles : {"raw", "vector"}
@@ -120,11 +102,6 @@ def mdmo(
     -------
     array, (72,)
         λ ρ of the 36 regions, the largest being λ, then (1 - λ) θ. Zero where nothing moves.
-
-    Raises
-    ------
-    ValueError
-        ``weight`` outside [0, 1], or motion of another shape.
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight={weight}: λ lies between 0 and 1")
@@ -139,20 +116,9 @@ def mdmo(
 
 
 def polar_feature(vectors: Floats, weight: float, *, together: bool = False) -> Floats:
-    """Main directions as λ ρ, then (1 - λ) θ.
+    """Main directions (..., 36, 2) as λ ρ, then (1 - λ) θ, (..., 72); ``weight`` is λ.
 
-    Parameters
-    ----------
-    vectors : array, (..., 36, 2)
-        Main directions.
-    weight : float
-        λ in [0, 1].
-    together : bool
-        Divide by the largest ρ of all frames (the last axis but two), not by that of each.
-
-    Returns
-    -------
-    array, (..., 72)
+    ``together``: divide by the largest ρ of all frames (last axis but two), not by that of each.
     """
     rho = np.linalg.norm(vectors / _largest(vectors, together), axis=-1)
     # Nothing moves nowhere: -0.0 must not become the angle π.

@@ -42,40 +42,22 @@ _CORNERS = np.array([
 
 
 class Regions(NamedTuple):
-    """Pixels of the regions; a pixel on a common border belongs to both.
+    """Pixels of the regions, (n,) each; a pixel on a common border belongs to both."""
 
-    Parameters
-    ----------
-    region : array of int, (n,)
-        0 … 35, ascending.
-    row, column : array of int, (n,)
-        Where the pixel is.
-    """
-
-    region: Indices
+    region: Indices  # 0 … 35, ascending
     row: Indices
     column: Indices
 
 
 def region_polygons(points: ArrayLike, lift: float | None = None) -> NDArray[np.float64]:
-    """Corners of the 36 regions.
+    """Corners of the 36 regions, (36, 4, 2); those above the image are moved to its upper border.
 
     Parameters
     ----------
     points : array, (68, 2)
-        Landmarks x, y in pixels.
+        Landmarks x, y in pixels; ValueError for another shape, or NaN.
     lift : float, optional
         Pixels between a brow and the upper border of its region; default `LIFT`.
-
-    Returns
-    -------
-    array, (36, 4, 2)
-        Corners above the image are moved to its upper border.
-
-    Raises
-    ------
-    ValueError
-        Not (68, 2), or NaN.
     """
     known = np.asarray(points, np.float64)
     if known.shape != (68, 2) or not np.isfinite(known).all():
@@ -93,28 +75,14 @@ def region_polygons(points: ArrayLike, lift: float | None = None) -> NDArray[np.
 
 
 def mdmo_regions(
-    points: ArrayLike,
-    shape: tuple[int, int],
-    *,
-    lift: float | None = None,
+    points: ArrayLike, shape: tuple[int, int], *, lift: float | None = None,
     fill: Literal["border", "centre"] = "border",
-) -> Regions:
-    """Pixels of the 36 regions.
+) -> Regions:  # fmt: skip
+    """Pixels of the 36 regions on a flow of the given height and width.
 
-    Parameters
-    ----------
-    points, lift
-        See `region_polygons`.
-    shape : tuple of int
-        Height and width of the flow.
-    fill : {"border", "centre"}
-        Whether the border of a polygon belongs to it (the published code), or only pixels whose
-        centre lies inside.
-
-    Raises
-    ------
-    ValueError
-        A region without a pixel: it is named by its number and corners.
+    ``fill`` says whether the border of a polygon belongs to it (the published code), or only pixels
+    whose centre lies inside; for ``points`` and ``lift`` see `region_polygons`. ValueError for a
+    region without a pixel, which is named by its number and corners.
     """
     found = []
     for number, corners in enumerate(region_polygons(points, lift)):

@@ -38,64 +38,45 @@ def mean_regions(
     Parameters
     ----------
     landmarks : array, (68, 2)
-        x, y on the face crop.
+        x, y on the face crop; FaceError if a region lies outside it, so they cannot be right.
     eyes : {"band", "two"}
         One band over both eyes and brows (released code), or one piece each (paper).
     margin : int
         Pixels added on each side.
     size : int
         Side of the face crop; rectangles are cut at its border.
-
-    Raises
-    ------
-    FaceError
-        A region lies outside the crop, so the landmarks cannot be right.
     """
     points = np.asarray(landmarks, np.float64)
     x, y = points[:, 0], points[:, 1]
-    top, bottom = slice(0, SIDE // 2), slice(SIDE // 2, SIDE)
-    left, right = slice(0, SIDE // 2), slice(SIDE // 2, SIDE)
-    boxes = [(y[50], y[57], x[60], x[64], (bottom, slice(0, SIDE)))]
+    first, second, whole = slice(0, SIDE // 2), slice(SIDE // 2, SIDE), slice(0, SIDE)
+    boxes = [((y[50], y[57]), (x[60], x[64]), (second, whole))]
     if eyes == "band":
-        band = (min(y[19], y[24]), max(y[41], y[46]), x[17], x[26])
-        boxes.append((*band, (top, slice(0, SIDE))))
+        height = min(y[19], y[24]), max(y[41], y[46])
+        boxes.append((height, (x[17], x[26]), (first, whole)))
     else:
-        for indices, columns in ((_LEFT_EYE, left), (_RIGHT_EYE, right)):
-            box = (y[indices].min(), y[indices].max(), x[indices].min(), x[indices].max())
-            boxes.append((*box, (top, columns)))
-    return [_region(*box, margin=margin, size=size) for box in boxes]
+        for at, half in ((_LEFT_EYE, first), (_RIGHT_EYE, second)):
+            spans = ((axis[at].min(), axis[at].max()) for axis in (y, x))
+            boxes.append((*spans, (first, half)))
+    return [Region(*_inside(y, x, margin, size), target) for y, x, target in boxes]
 
 
-def _region(
-    y0: float,
-    y1: float,
-    x0: float,
-    x1: float,
-    target: tuple[slice, slice],
-    *,
-    margin: int,
-    size: int,
-) -> Region:
+def _inside(*spans: tuple[float, float], margin: int, size: int) -> list[tuple[int, int]]:
+    """Rows and columns of a rectangle, widened and cut at the border of the crop."""
     rows, columns = (
-        (int(np.clip(a - margin, 0, size)), int(np.clip(b + margin, 0, size)))
-        for a, b in ((y0, y1), (x0, x1))
+        (int(np.clip(a - margin, 0, size)), int(np.clip(b + margin, 0, size))) for a, b in spans
     )
     if rows[1] - rows[0] < 2 or columns[1] - columns[0] < 2:
         raise FaceError(
             f"landmarks put a region at rows {rows}, columns {columns} of the face crop"
         )
-    return Region(rows, columns, target)
+    return [rows, columns]
 
 
 def mean_input(
-    flow: Floats,
-    regions: list[Region],
-    *,
-    normalise: Normalisation = "frame",
-    differences: Differences = "backward",
-    absolute: bool = False,
-) -> Floats:
-    """Assemble the network's input from optical flow.
+    flow: Floats, regions: list[Region], *, normalise: Normalisation = "frame",
+    differences: Differences = "backward", absolute: bool = False,
+) -> Floats:  # fmt: skip
+    """Assemble the network's input from optical flow: u, v, strain, (n, 42, 42, 3), float32.
 
     Parameters
     ----------
@@ -107,14 +88,9 @@ def mean_input(
         Scale each channel of each pair to [0, 1] over the whole face crop (released code), over
         the assembled 42×42 image (SOFTNet), or not at all. A constant channel becomes 0.
     differences : {"backward", "forward", "central"}
-        Finite differences of the strain.
+        See `mecore.descriptors.flow.strain.optical_strain`.
     absolute : bool
         Take |u| and |v| (SOFTNet).
-
-    Returns
-    -------
-    array, (n, 42, 42, 3), float32
-        Channels u, v, strain.
     """
     u, v = (np.ascontiguousarray(flow[..., c]) for c in range(2))
     planes = [*(np.abs([u, v]) if absolute else (u, v)), optical_strain(flow, differences)]
@@ -122,18 +98,13 @@ def mean_input(
     for channel, plane in enumerate(planes):
         assembled = np.empty(out.shape[:3], np.float32)
         for image, target in zip(plane, assembled, strict=True):
-            _assemble(image, regions, target)
+            for rows, columns, place in regions:
+                piece, size = image[slice(*rows), slice(*columns)], target[place].shape[::-1]
+                target[place] = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR)
         # Scaling after resizing gives the same numbers and takes a tenth of the pixels.
         scale = {"frame": plane, "crop": assembled, "none": None}[normalise]
         out[..., channel] = assembled if scale is None else _to_unit_range(assembled, scale)
     return out
-
-
-def _assemble(image: Floats, regions: list[Region], out: Floats) -> None:
-    for rows, columns, target in regions:
-        height, width = out[target].shape
-        piece = image[slice(*rows), slice(*columns)]
-        out[target] = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _to_unit_range(values: Floats, reference: Floats) -> Floats:
@@ -153,16 +124,9 @@ def subtract_nose(flow: Floats, landmarks: Floats) -> Floats:
 
 
 def mask_eyes(flow: Floats, landmarks: Floats, widen: int = 15) -> Floats:
-    """Set the flow of both eyes to zero, against blinks (SOFTNet).
+    """Set the flow (n, H, W, 2) of both eyes to zero, against blinks (SOFTNet).
 
-    Parameters
-    ----------
-    flow : array, (n, H, W, 2)
-        Pixels on the face crop.
-    landmarks : array, (68, 2)
-        x, y on the face crop.
-    widen : int
-        Pixels by which the outline of the lids is widened.
+    The outline of the lids, of landmarks (68, 2), is widened by so many pixels.
     """
     mask = np.zeros(flow.shape[1:3], np.uint8)
     for outline in (landmarks[36:42], landmarks[42:48]):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mecore.descriptors.flow.strain import optical_strain
 from mecore.descriptors.registry import descriptor
-from mecore.descriptors.top.grid import bounds
+from mecore.descriptors.top.grid import block_of
 
 Floats = NDArray[np.float64]
 
@@ -32,39 +32,18 @@ def hoof(flow: NDArray[np.floating], bins: int = 8, *, folded: bool = False) -> 
     Returns
     -------
     array, (bins,)
-        All 0 where nothing moves.
-
-    Raises
-    ------
-    ValueError
-        NaN, another shape, or no bin.
+        All 0 where nothing moves. ValueError as of `block_hoof`.
     """
-    vectors = np.asarray(flow).reshape(1, -1, 2)
-    return block_hoof(vectors, 1, bins, folded=folded)[0, 0]
+    return block_hoof(np.asarray(flow).reshape(1, -1, 2), 1, bins, folded=folded)[0, 0]
 
 
 def block_hoof(
     flow: NDArray[np.floating], blocks: int, bins: int = 8, *, folded: bool = False
 ) -> Floats:
-    """HOOF of every block of a field, each with sum 1.
+    """HOOF of every block of a field (H, W, 2), each with sum 1, (blocks, blocks, bins).
 
-    Parameters
-    ----------
-    flow : array, (H, W, 2)
-        Pixels.
-    blocks : int
-        Rows and columns of equal blocks; of a field of one row, columns only.
-    bins, folded
-        See `hoof`.
-
-    Returns
-    -------
-    array, (blocks, blocks, bins)
-
-    Raises
-    ------
-    ValueError
-        NaN, another shape, or more blocks than pixels.
+    ``blocks`` are rows and columns of equal blocks; for ``bins`` and ``folded`` see `hoof`.
+    ValueError for NaN, another shape, no bin, or more blocks than pixels.
     """
     field = np.asarray(flow, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or not np.isfinite(field).all():
@@ -76,57 +55,29 @@ def block_hoof(
     # π is -π on the full circle; folded, straight down is the end of the last bin.
     index = np.floor(turn * bins).astype(np.int64)
     index = np.minimum(index, bins - 1) if folded else index % bins
-    cell = _block_of(field.shape[:2], blocks) * bins + index
+    cell = block_of(field.shape[:2], blocks) * bins + index
     counts = np.bincount(cell.ravel(), np.hypot(u, v).ravel(), blocks * blocks * bins)
-    return _unit_sum(counts.astype(np.float64).reshape(blocks, blocks, bins))
+    counts = counts.astype(np.float64).reshape(blocks, blocks, bins)
+    total = counts.sum(axis=-1, keepdims=True)
+    return np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
 
 
 def biwoof(
     flow: NDArray[np.floating], blocks: int = 5, bins: int = 8,
     strain: NDArray[np.floating] | None = None,
 ) -> Floats:  # fmt: skip
-    """Bi-weighted oriented optical flow from onset to apex.
+    """Bi-weighted oriented optical flow from onset to apex, (blocks, blocks, bins).
 
-    Directions are weighted by magnitude inside a block, and blocks by their mean optical strain.
-
-    Parameters
-    ----------
-    flow : array, (H, W, 2)
-        From onset to apex, pixels.
-    blocks, bins : int
-        See `block_hoof`.
-    strain : array, (H, W), optional
-        Optical strain where it is known; else that of the flow.
-
-    Returns
-    -------
-    array, (blocks, blocks, bins)
-
-    Raises
-    ------
-    ValueError
-        See `block_hoof`.
+    Directions are weighted by magnitude inside a block, and blocks by their mean optical strain:
+    ``strain`` (H, W) where it is known, else that of the flow. Otherwise as `block_hoof`.
     """
     histograms = block_hoof(flow, blocks, bins)
     if strain is None:
         strain = optical_strain(np.asarray(flow, np.float32), "central")
-    block = _block_of(strain.shape, blocks).ravel()
+    block = block_of(strain.shape, blocks).ravel()
     total = np.bincount(block, strain.ravel().astype(np.float64), blocks * blocks)
     mean = total / np.bincount(block, minlength=blocks * blocks)
     return histograms * mean.reshape(blocks, blocks, 1)
-
-
-def _block_of(shape: tuple[int, ...], blocks: int) -> NDArray[np.int64]:
-    """Number of the block of each pixel, (H, W)."""
-    rows, columns = (
-        np.searchsorted(bounds(n, blocks), np.arange(n), side="right") - 1 for n in shape
-    )
-    return rows[:, None] * blocks + columns
-
-
-def _unit_sum(histograms: Floats) -> Floats:
-    total = histograms.sum(axis=-1, keepdims=True)
-    return np.divide(histograms, total, out=np.zeros(histograms.shape), where=total > 0)
 
 
 @descriptor("hoof", "HOOF")

@@ -27,16 +27,8 @@ def dictionary_of(
 ) -> Dictionary:
     """Learn the dictionary of some clips.
 
-    Parameters
-    ----------
-    motion : array, (n, frames, 36, 2)
-        See `atomic_motion`.
-    seed : int
-        Of the first dictionary.
-    weight : float
-        λ of MDMO.
-    atoms, alpha, beta, iterations
-        See `mecore.descriptors.graph_sparse_coding.learn_dictionary`.
+    Of the ``motion`` (n, frames, 36, 2) of `atomic_motion`; ``weight`` is λ of MDMO, for the others
+    see `mecore.descriptors.graph_sparse_coding.learn_dictionary`.
     """
     frames = _frames(motion, weight)
     return learn_dictionary(

@@ -21,22 +21,9 @@ STILL_POINTS = (0, 1, 2, 3, 4, 5, 27, 11, 12, 13, 14, 15, 16)
 
 
 def fit_affine(source: ArrayLike, target: ArrayLike) -> Floats:
-    """Affine motion that takes points closest to other points, in least squares.
+    """Affine motion H (3, 2), with [x, y, 1] H closest to the target in least squares.
 
-    Parameters
-    ----------
-    source, target : array, (n, 2)
-        Points x, y.
-
-    Returns
-    -------
-    array, (3, 2)
-        H, with [x, y, 1] H close to the target.
-
-    Raises
-    ------
-    FaceError
-        Fewer than three points, points on one line, or NaN.
+    Of points x, y, (n, 2); FaceError for fewer than three, points on one line, or NaN.
     """
     points, goals = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if points.shape != goals.shape or not np.isfinite(points + goals).all():
@@ -51,27 +38,16 @@ def fit_affine(source: ArrayLike, target: ArrayLike) -> Floats:
 def align_clip(clip: NDArray[Any], points: ArrayLike) -> NDArray[Any]:
     """Warp every frame so that its landmarks come to lie on those of the first.
 
-    Parameters
-    ----------
-    clip : array, (T, H, W) or (T, H, W, 3)
-        Frames.
-    points : array, (T, n, 2)
-        The same landmarks in every frame; points that no expression moves serve best.
-
-    Returns
-    -------
-    array, like ``clip``
-        Borders are repeated; the first frame is unchanged.
+    Of a clip, (T, H, W) or (T, H, W, 3), and the same landmarks in every frame, (T, n, 2); points
+    that no expression moves serve best. The first frame is unchanged; borders are repeated.
     """
     places = np.asarray(points, np.float64)
     frames = [clip[0]]
     for frame, now in zip(clip[1:], places[1:], strict=True):
         # warpAffine asks for the way from the result to the picture.
-        there = fit_affine(places[0], now).T
-        frames.append(cv2.warpAffine(
-            frame, there, frame.shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        ))  # fmt: skip
+        there, flags = fit_affine(places[0], now).T, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        frames.append(cv2.warpAffine(frame, there, frame.shape[1::-1], flags=flags,
+                                     borderMode=cv2.BORDER_REPLICATE))  # fmt: skip
     return np.stack(frames)
 
 
@@ -93,11 +69,8 @@ def align_flow(flow: NDArray[Any], points: ArrayLike) -> NDArray[np.float32]:
     fields = np.asarray(flow, np.float64)
     height, width = fields.shape[-3:-1]
     still = np.asarray(points, np.float64)[list(STILL_POINTS)]
-    columns, rows = (
-        np.clip(np.rint(still[:, axis]), 0, size - 1).astype(int)
-        for axis, size in ((0, width), (1, height))
-    )
-    before = np.column_stack([columns, rows]).astype(float)
+    before = np.clip(np.rint(still), 0, (width - 1, height - 1))
+    columns, rows = before.astype(int).T
     x, y = np.arange(width), np.arange(height)[:, None]
     out = np.empty(fields.shape, np.float32)
     for index in np.ndindex(fields.shape[:-3]):

@@ -14,12 +14,12 @@ ApexRule = Literal["difference", "middle"]
 
 
 def find_apex(span: Span, rule: str, strength: Callable[[int], float]) -> int:
-    """The apex of an expression: annotated, or by a rule.
+    """Frame of the apex: annotated, or by a rule.
 
     Parameters
     ----------
     span : (onset, apex, offset)
-        Frames; the apex is None where none is annotated (SMIC).
+        The apex is None where none is annotated (SMIC).
     rule : str
         ``"middle"``: half-way between onset and offset. Any other: the frame after the onset that
         has the highest strength, of equal ones the first.
@@ -37,14 +37,8 @@ def find_apex(span: Span, rule: str, strength: Callable[[int], float]) -> int:
 def difference(faces: NDArray[np.uint8], onset: int, first: int = 0) -> Callable[[int], float]:
     """Strength of a frame: its mean absolute difference from the onset, in grey levels.
 
-    Parameters
-    ----------
-    faces : array, (T, H, W), uint8
-        Grey faces.
-    onset : int
-        Frame of the video that others are compared with.
-    first : int
-        Frame of the video that ``faces[0]`` is.
+    Faces are grey, (T, H, W) of uint8; ``onset`` and ``first`` are frames of the video, the latter
+    that which ``faces[0]`` is.
     """
     reference = faces[onset - first].astype(np.float32)
     return lambda index: float(np.abs(faces[index - first] - reference).mean())

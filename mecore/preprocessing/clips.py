@@ -37,7 +37,7 @@ def face_clips(footage: Footage, spans: Sequence[Span]) -> list[FaceClip]:
     Raises
     ------
     DataError
-        An expression of fewer than two frames: nothing moves.
+        An expression of fewer than two frames (nothing moves), or beyond the video.
     FaceError
         No face in a first frame.
     """

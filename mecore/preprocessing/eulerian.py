@@ -7,6 +7,7 @@ two one-pole low-passes in time, and a gain that falls off for fine bands (their
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -42,16 +43,14 @@ def gain_schedule(height: int, width: int, alpha: float, cutoff: float) -> Float
     ----------
     height, width : int
         Of the frames, pixels.
-    alpha : float
-        Magnification wanted.
-    cutoff : float
-        λ_c, wavelength in pixels below which it is attenuated.
+    alpha, cutoff : float
+        Magnification wanted, and λ_c, the wavelength in pixels below which it is attenuated.
 
     Returns
     -------
     array, (bands, 3)
-        Level (1 is the finest), wavelength in pixels, gain; 0 for the coarsest and the finest
-        band, and never below 0.
+        Level (1 is the finest), wavelength in pixels, gain: in [0, alpha], 0 for the coarsest and
+        the finest band.
     """
     bands, side = 1, min(height, width)
     while side >= 5:
@@ -64,24 +63,17 @@ def gain_schedule(height: int, width: int, alpha: float, cutoff: float) -> Float
 
 
 def magnify_eulerian(
-    clip: NDArray[np.uint8],
-    alpha: float = 10.0,
-    *,
-    cutoff: float = 16.0,
-    r: tuple[float, float] = (0.4, 0.05),
-    fps: float = COEFFICIENT_FPS,
-    chroma: float = 0.1,
-) -> NDArray[np.uint8]:
+    clip: NDArray[np.uint8], alpha: float = 10.0, *, cutoff: float = 16.0,
+    r: tuple[float, float] = (0.4, 0.05), fps: float = COEFFICIENT_FPS, chroma: float = 0.1,
+) -> NDArray[np.uint8]:  # fmt: skip
     """Amplify the subtle motion of a clip.
 
     Parameters
     ----------
     clip : array, (T, H, W) or (T, H, W, 3), uint8
         Grey or RGB frames, at least 5×5.
-    alpha : float
-        Magnification, at least 0.
-    cutoff : float
-        λ_c in pixels, see `gain_schedule`.
+    alpha, cutoff : float
+        Magnification, at least 0, and λ_c in pixels, see `gain_schedule`.
     r : tuple of float
         Coefficients of the fast and the slow low-pass at 30 frames per second.
     fps : float
@@ -100,35 +92,29 @@ def magnify_eulerian(
         No clip of such frames, frames too small, or a negative ``alpha``.
     """
     if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or min(clip.shape[1:3]) < 5:
-        raise ValueError(
-            f"a clip is (T, H, W) or (T, H, W, 3) of uint8, at least 5×5, not "
-            f"{clip.dtype} {clip.shape}"
-        )
+        wanted = "(T, H, W) or (T, H, W, 3) of uint8, at least 5×5"
+        raise ValueError(f"a clip is {wanted}, not {clip.dtype} {clip.shape}")
     if alpha < 0:
         raise ValueError(f"alpha={alpha}: motion is magnified by at least 0")
     frames = clip / 255.0
-    if clip.ndim == 3:
-        changed = frames + _band(frames, alpha, cutoff, r, fps)
-    else:
-        channels = np.moveaxis(frames @ _TO_YIQ.T, -1, 0)
-        bands = [_band(c, alpha, cutoff, r, fps) for c in channels]
-        bands[1:] = [chroma * b for b in bands[1:]]
-        changed = np.stack(channels + np.stack(bands), axis=-1) @ np.linalg.inv(_TO_YIQ).T
+    grey = clip.ndim == 3
+    channels = [frames] if grey else np.moveaxis(frames @ _TO_YIQ.T, -1, 0)
+    rates = [rate_at(x, fps) for x in r]
+    shares = (1.0, chroma, chroma)
+    moved = [c + s * _band(c, alpha, cutoff, rates) for c, s in zip(channels, shares, strict=False)]
+    changed = moved[0] if grey else np.stack(moved, axis=-1) @ np.linalg.inv(_TO_YIQ).T
     return np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
 
 
-def _band(
-    frames: Floats, alpha: float, cutoff: float, r: tuple[float, float], fps: float
-) -> Floats:
+def _band(frames: Floats, alpha: float, cutoff: float, rates: Sequence[float]) -> Floats:
     """What is added to every frame of one channel."""
     gains = gain_schedule(frames.shape[1], frames.shape[2], alpha, cutoff)[::-1, 2]
     bands = _pyramids(frames, len(gains))
-    fast, slow = (rate_at(x, fps) for x in r)
-    total: Floats | None = None
-    for gain, band in zip(gains[::-1], bands[::-1], strict=True):
-        own = gain * (low_pass(band, fast) - low_pass(band, slow))
-        total = own if total is None else own + _enlarge(total, band.shape)
-    assert total is not None
+    # The gain of the coarsest band is 0.
+    total = np.zeros_like(bands[-1])
+    for gain, band in zip(gains[-2::-1], bands[-2::-1], strict=True):
+        fast, slow = (low_pass(band, rate) for rate in rates)
+        total = gain * (fast - slow) + _enlarge(total, band.shape)
     return total
 
 
@@ -143,5 +129,4 @@ def _pyramids(frames: Floats, n_bands: int) -> list[Floats]:
 
 
 def _enlarge(frames: Floats, shape: tuple[Any, ...]) -> Floats:
-    size = shape[2], shape[1]
-    return np.stack([cv2.pyrUp(f, dstsize=size) for f in frames])
+    return np.stack([cv2.pyrUp(f, dstsize=shape[2:0:-1]) for f in frames])

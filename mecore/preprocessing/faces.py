@@ -45,44 +45,23 @@ def _predictor(points: int) -> Any:
 
 
 def detect_faces(image: Image, upsample: int = 1) -> list[Box]:
-    """Find frontal faces, the largest first.
+    """Find frontal faces of a grey or RGB image, (H, W) or (H, W, 3) of uint8, the largest first.
 
-    Parameters
-    ----------
-    image : array, (H, W) or (H, W, 3), uint8
-        Grey or RGB.
-    upsample : int
-        How often the image is doubled before the search; 1 finds faces from about 40 pixels.
+    The image is doubled ``upsample`` times before the search; 1 finds faces from about 40 pixels.
     """
-    found = [
-        Box(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in _detector()(image, upsample)
-    ]
-    return sorted(found, key=lambda b: (-b.width * b.height, b))
+    found = _detector()(image, upsample)
+    boxes = [Box(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in found]
+    return sorted(boxes, key=lambda b: (-b.width * b.height, b))
 
 
 def one_face(
-    image: Image,
-    which: Literal["only", "largest"] = "only",
-    upsample: int = 1,
+    image: Image, which: Literal["only", "largest"] = "only", upsample: int = 1,
     where: object = None,
-) -> Box:
-    """Find the face of a frame.
+) -> Box:  # fmt: skip
+    """Find the face of a frame, see `detect_faces`; FaceError if there is none.
 
-    Parameters
-    ----------
-    image : array, (H, W) or (H, W, 3), uint8
-        Grey or RGB.
-    which : {"only", "largest"}
-        What to do with several faces: refuse, or take the largest.
-    upsample : int
-        See `detect_faces`.
-    where : object, optional
-        Frame and video, for the message.
-
-    Raises
-    ------
-    FaceError
-        No face, or several where one was asked for.
+    Of several faces take the ``"largest"``, or refuse them where the ``"only"`` one is asked for.
+    ``where`` is frame and video, for the message.
     """
     faces = detect_faces(image, upsample)
     height, width = image.shape[:2]
@@ -103,14 +82,7 @@ def one_face(
 def landmarks(image: Image, box: Box, points: Literal[5, 68] = 68) -> NDArray[np.float32]:
     """Predict facial landmarks inside a face box (Kazemi and Sullivan, CVPR 2014).
 
-    Parameters
-    ----------
-    image : array, (H, W) or (H, W, 3), uint8
-        Grey or RGB.
-    box : Box
-        The face as `detect_faces` gives it.
-    points : {5, 68}
-        Eye corners and nose, or the iBUG layout (0-based).
+    Of a grey or RGB image of uint8; 5 are eye corners and nose, 68 the iBUG layout (0-based).
 
     Returns
     -------

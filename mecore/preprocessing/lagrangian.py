@@ -25,17 +25,13 @@ def magnify_flows(
     Parameters
     ----------
     flows : array, (T, H, W, 2)
-        Flow from the reference frame to each frame, pixels.
+        Flow from the reference frame to each frame, pixels; so is the result, in float32.
     alpha : float
         Factor, at least 0.
     variance : float
         Components are kept until they explain this share, (0, 1]. Our choice: 0.95.
     mean : bool
         Also scale the mean motion of the clip. Our choice; otherwise what all frames share is lost.
-
-    Returns
-    -------
-    array, (T, H, W, 2), float32
 
     Raises
     ------
@@ -58,24 +54,11 @@ def magnify_flows(
 
 
 def warp(reference: NDArray[Any], flow: Floats, rounds: int = 20) -> NDArray[Any]:
-    """Draw a frame after its pixels have moved by a flow.
+    """Draw a frame after its pixels have moved by a flow, (H, W, 2) of float32.
 
-    The picture at x stems from the point p with p + flow(p) = x, found by fixed-point iteration,
-    which converges where the flow does not fold (its derivatives stay below 1).
-
-    Parameters
-    ----------
-    reference : array, (H, W) or (H, W, 3)
-        The frame.
-    flow : array, (H, W, 2), float32
-        Displacement of each of its pixels.
-    rounds : int
-        Iterations.
-
-    Returns
-    -------
-    array, like ``reference``
-        Borders are repeated.
+    The picture at x stems from the point p with p + flow(p) = x, found by fixed-point iteration in
+    ``rounds``, which converges where the flow does not fold (its derivatives stay below 1). The
+    result is like ``reference``, (H, W) or (H, W, 3); borders are repeated.
     """
     height, width = reference.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -91,20 +74,8 @@ def magnify_lagrangian(
 ) -> NDArray[np.uint8]:
     """Magnify the motion of a clip: the reference frame, moved by every scaled flow.
 
-    Parameters
-    ----------
-    reference : array, (H, W), uint8
-        The frame that all flows start from.
-    flows : array, (T, H, W, 2)
-        See `magnify_flows`.
-    alpha : float
-        Factor; 1 draws the clip as it was, 0 as a still.
-    variance : float
-        See `magnify_flows`.
-
-    Returns
-    -------
-    array, (T, H, W), uint8
+    ``reference``, (H, W) of uint8, is the frame that all flows start from, see `magnify_flows`;
+    the clip is (T, H, W). A factor alpha of 1 draws it as it was, 0 as a still.
     """
     scaled = magnify_flows(flows, alpha, variance=variance)
     return np.stack([warp(reference, flow) for flow in scaled])

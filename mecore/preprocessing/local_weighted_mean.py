@@ -14,59 +14,20 @@ map, which takes part everywhere with a very small weight so that nothing breaks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Mapping = Callable[[ArrayLike], Floats]
 _FAINT = 1e-3  # weight of the affine map, against 1 at a control point
 _SILENT = 0.03  # singular values below this share of the largest say nothing
 
 
-@dataclass(frozen=True)
-class LocalWeightedMean:
-    """A fitted mapping; see `fit`.
-
-    Parameters
-    ----------
-    points : array, (n, 2)
-        Control points.
-    radii : array, (n,)
-        Reach of each.
-    affine : array, (3, 2)
-        Of (1, x, y).
-    polynomials : array, (n, 6, 2)
-        Deviation from it, of (1, x, y, x², xy, y²), x and y from the control point in radii.
-    """
-
-    points: Floats
-    radii: Floats
-    affine: Floats
-    polynomials: Floats
-
-    def __call__(self, places: ArrayLike) -> Floats:
-        """Map places, (..., 2) of x and y."""
-        at = np.asarray(places, np.float64)
-        flat = at.reshape(-1, 2)
-        total = np.full(len(flat), _FAINT)
-        deviation = np.zeros_like(flat)
-        for point, radius, polynomial in zip(
-            self.points, self.radii, self.polynomials, strict=True
-        ):
-            near = (flat - point) / radius
-            distance = np.hypot(*near.T)
-            inside = np.flatnonzero(distance < 1)
-            r = distance[inside]
-            weight = 1 - 3 * r**2 + 2 * r**3
-            total[inside] += weight
-            deviation[inside] += weight[:, None] * (_terms(near[inside]) @ polynomial)
-        mapped = _terms(flat)[:, :3] @ self.affine + deviation / total[:, None]
-        return mapped.reshape(at.shape)
-
-
-def fit(points: ArrayLike, targets: ArrayLike, neighbours: int = 12) -> LocalWeightedMean:
-    """Fit the mapping that takes points to targets.
+def fit(points: ArrayLike, targets: ArrayLike, neighbours: int = 12) -> Mapping:
+    """Fit the mapping that takes points to targets: a function of places, (..., 2) of x and y.
 
     Parameters
     ----------
@@ -99,7 +60,29 @@ def fit(points: ArrayLike, targets: ArrayLike, neighbours: int = 12) -> LocalWei
         np.linalg.lstsq(_terms((source[near] - p) / radius), left[near], rcond=_SILENT)[0]
         for p, radius, near in zip(source, radii, order, strict=True)
     ]
-    return LocalWeightedMean(source, radii, affine, np.array(polynomials, np.float64))
+    return partial(_map, source, radii, affine, polynomials)
+
+
+def _map(
+    points: Floats, radii: Floats, affine: Floats, polynomials: list[Floats], places: ArrayLike
+) -> Floats:
+    """Map places by the affine map of (1, x, y), and deviations from it around the points.
+
+    The polynomials (6, 2) are of (1, x, y, x², xy, y²), x and y from the control point in radii.
+    """
+    at = np.asarray(places, np.float64)
+    flat = at.reshape(-1, 2)
+    total, deviation = np.full(len(flat), _FAINT), np.zeros_like(flat)
+    for point, radius, polynomial in zip(points, radii, polynomials, strict=True):
+        near = (flat - point) / radius
+        distance = np.hypot(*near.T)
+        inside = np.flatnonzero(distance < 1)
+        r = distance[inside]
+        weight = 1 - 3 * r**2 + 2 * r**3
+        total[inside] += weight
+        deviation[inside] += weight[:, None] * (_terms(near[inside]) @ polynomial)
+    mapped = _terms(flat)[:, :3] @ affine + deviation / total[:, None]
+    return mapped.reshape(at.shape)
 
 
 def _terms(at: Floats) -> Floats:

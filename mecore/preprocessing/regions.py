@@ -38,6 +38,11 @@ REGIONS: dict[str, tuple[int, int, int, int]] = {
     FACE: (*CANVAS, 0, 0),
 }
 SIX = tuple(name for name in REGIONS if name != FACE)
+# Landmarks whose mean is the centre of a region.
+_GROUPS = {
+    "eye, image left": [*range(17, 22), *range(36, 42)], "nose": [*range(27, 36)],
+    "eye, image right": [*range(22, 27), *range(42, 48)], "mouth": [*range(48, 68)],
+}  # fmt: skip
 _BROW_TOPS = (18, 25)
 
 
@@ -53,12 +58,8 @@ class RegionBox(NamedTuple):
 class Patches:
     """Patches of one clip, of all regions, laid out one after the other.
 
-    Parameters
-    ----------
-    frames : array, (T, P, 3), uint8
-        Possibly a memory map; P is the number of pixels of all patches of a frame.
-    mask : array, (P,), uint8
-        1 where there is a picture, 0 in the padding.
+    ``frames`` is (T, P, 3) of uint8, possibly a memory map; P is the number of pixels of all
+    patches of a frame. ``mask``, (P,) of uint8, is 1 where there is a picture, 0 in the padding.
     """
 
     frames: Image
@@ -78,14 +79,9 @@ def patch_size(name: str, scale: float) -> tuple[int, int]:
 
 
 def region_boxes(
-    points: Floats,
-    frame: tuple[int, int],
-    layout: Layout = "landmark",
-    names: tuple[str, ...] = SIX,
-    *,
-    enlarge: bool = True,
-    where: object = None,
-) -> list[RegionBox]:
+    points: Floats, frame: tuple[int, int], layout: Layout = "landmark",
+    names: tuple[str, ...] = SIX, *, enlarge: bool = True, where: object = None,
+) -> list[RegionBox]:  # fmt: skip
     """Place the regions on a frame.
 
     Parameters
@@ -111,8 +107,8 @@ def region_boxes(
     """
     points = np.asarray(points, np.float32)
     if points.shape != (68, 2) or not points[26, 0] - points[17, 0] > 1:
-        raise DataError(f"expected 68 landmarks of an upright face, found {points.shape}",
-                        where=where)  # fmt: skip
+        found = f"expected 68 landmarks of an upright face, found {points.shape}"
+        raise DataError(found, where=where)
     place = _by_landmark if layout == "landmark" else _on_canvas
     height, width = frame
     boxes = [RegionBox(name, *place(points, frame, name, enlarge)) for name in names]
@@ -134,18 +130,11 @@ def _by_landmark(points: Floats, frame: tuple[int, int], name: str, _: bool) -> 
 
 
 def _centre(points: Floats, name: str) -> Floats:
-    groups = {
-        "eye, image left": [*range(17, 22), *range(36, 42)],
-        "eye, image right": [*range(22, 27), *range(42, 48)],
-        "nose": range(27, 36),
-        "mouth": range(48, 68),
-    }
-    if name in groups:
-        return points[list(groups[name])].mean(axis=0)
+    if name in _GROUPS:
+        return points[_GROUPS[name]].mean(axis=0)
     if name == FACE:
-        return np.array(
-            [points[[17, 26], 0].mean(), (points[_BROW_TOPS, 1].min() + points[8, 1]) / 2]
-        )
+        top = points[_BROW_TOPS, 1].min()
+        return np.array([points[[17, 26], 0].mean(), (top + points[8, 1]) / 2])
     eye, lip = (36, 48) if "left" in name else (45, 54)
     return np.array([points[eye, 0], (points[30, 1] + points[lip, 1]) / 2])
 
@@ -161,8 +150,8 @@ def _on_canvas(points: Floats, frame: tuple[int, int], name: str, enlarge: bool)
     width, height, left, top = REGIONS[name]
     first = corner + unit * np.array([left, top])
     face = _box(low, high)
-    shown = Box(max(face.left, 0), max(face.top, 0), min(face.right, frame[1]),
-                min(face.bottom, frame[0]))  # fmt: skip
+    right, bottom = min(face.right, frame[1]), min(face.bottom, frame[0])
+    shown = Box(max(face.left, 0), max(face.top, 0), right, bottom)
     return _box(first, first + unit * np.array([width, height])), shown
 
 
@@ -172,20 +161,10 @@ def _box(low: Floats, high: Floats) -> Box:
 
 
 def cut_patch(image: Image, region: RegionBox, size: tuple[int, int]) -> Image:
-    """Cut one region from a frame; black where the region shows nothing.
+    """Cut one region (see `region_boxes`) from a frame; black where the region shows nothing.
 
-    Parameters
-    ----------
-    image : array, (H, W, 3) or (H, W), uint8
-        The frame.
-    region : RegionBox
-        See `region_boxes`.
-    size : (int, int)
-        Height and width of the patch; it has the shape of the box, so nothing is stretched.
-
-    Returns
-    -------
-    array, (height, width, 3) or (height, width), uint8
+    The frame is grey or RGB, uint8. ``size`` is height and width of the patch; it has the shape of
+    the box, so nothing is stretched.
     """
     box, shown = region.box, region.shown
     patch = np.zeros((box.height, box.width, *image.shape[2:]), np.uint8)

@@ -28,16 +28,10 @@ Follow = Literal["track", "landmarks", "first"]
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered video.
+    """A registered video: grey faces on the template, (T, size, size) of uint8.
 
-    Parameters
-    ----------
-    clip : array, (T, size, size), uint8
-        Grey faces on the template.
-    states : dict of str to int
-        Frames that were found, tracked, found again, lost.
-    broken : array of bool, (T,)
-        Frames that do not go on from the one before: lost, or found again.
+    ``states`` counts the frames that were found, tracked, found again, lost; ``broken``, (T,), are
+    those that do not go on from the one before: lost, or found again.
     """
 
     clip: Image
@@ -48,12 +42,8 @@ class Registered:
 def similarity(points: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.float64]:
     """Least-squares similarity (2, 3) that takes points to targets, (n, 2) each.
 
-    Scale, rotation and translation, no reflection (Umeyama 1991).
-
-    Raises
-    ------
-    ValueError
-        All points coincide.
+    Scale, rotation and translation, no reflection (Umeyama 1991). ValueError if all points
+    coincide.
     """
     p, q = (np.asarray(a, np.float64) for a in (points, targets))
     a, b = ((z - z.mean(axis=0)) @ [1, 1j] for z in (p, q))
@@ -66,19 +56,15 @@ def similarity(points: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.float6
 
 
 def register(
-    frames: Iterable[Image],
-    size: int = 128,
-    *,
-    geometry: Geometry = "similarity",
-    follow: Follow = "track",
-    where: object = None,
-) -> Iterator[tuple[Image, Sight]]:
-    """Register the face of every frame.
+    frames: Iterable[Image], size: int = 128, *, geometry: Geometry = "similarity",
+    follow: Follow = "track", where: object = None,
+) -> Iterator[tuple[Image, Sight]]:  # fmt: skip
+    """Register the face of every frame: (size, size) of uint8 each, and where it was seen.
 
     Parameters
     ----------
-    frames : iterable of array, (H, W) or (H, W, 3), uint8
-        Read once.
+    frames, where
+        See `mecore.preprocessing.tracking.track_face`, which also says what is raised.
     size : int
         Side of the template in pixels.
     geometry : {"similarity", "lwm"}
@@ -87,42 +73,26 @@ def register(
         Landmarks of the frame in which the face was found, carried along by the tracked points
         (they move as little as the head does); landmarks of every frame, as the paper has it
         (they tremble by a third of a pixel); or the place of the first frame throughout.
-    where : object, optional
-        Name of the video, for the message.
-
-    Yields
-    ------
-    face : array, (size, size), uint8
-    sight : Sight
-
-    Raises
-    ------
-    FaceError
-        See `mecore.preprocessing.tracking.track_face`.
     """
     box, chart = None, np.zeros((size, size, 2))
     for frame, sight in track_face(frames, where):
-        matrix = sight.matrix
         if follow == "landmarks" and sight.state != "lost":
             chart = _chart(frame, _moved(sight), size, geometry)
-            matrix = np.eye(2, 3)
         elif sight.box != box and (box is None or follow == "track"):
             box, chart = sight.box, _chart(frame, sight.box, size, geometry)
-        if follow != "track":
-            matrix = np.eye(2, 3)
+        matrix = sight.matrix if follow == "track" else np.eye(2, 3)
         at = (chart @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-        face = cv2.remap(
-            frame, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        way = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+        face = cv2.remap(frame, at[..., 0], at[..., 1], **way)
         yield np.asarray(face, np.uint8), sight
 
 
 def register_clip(frames: Iterable[Image], size: int = 128, **options: Any) -> Registered:
     """Register a video and keep it in memory, with the number of frames in each state."""
-    pairs = list(register(frames, size, **options))
-    states = Counter[str](sight.state for _, sight in pairs)
-    broken = np.array([sight.state in ("lost", "found again") for _, sight in pairs])
-    return Registered(np.stack([face for face, _ in pairs]), dict(states), broken)
+    faces, sights = zip(*register(frames, size, **options), strict=True)
+    states = [sight.state for sight in sights]
+    broken = np.isin(states, ("lost", "found again"))
+    return Registered(np.stack(faces), dict(Counter(states)), broken)
 
 
 def _chart(frame: Image, box: Box, size: int, geometry: Geometry) -> NDArray[np.float64]:
@@ -130,7 +100,7 @@ def _chart(frame: Image, box: Box, size: int, geometry: Geometry) -> NDArray[np.
     y, x = np.mgrid[:size, :size].astype(np.float64)
     grid = np.stack([x, y], axis=-1)
     if geometry == "lwm":
-        return local_weighted_mean.fit(template(size), landmarks(frame, box, 68))(grid)
+        return local_weighted_mean.fit(template(size), landmarks(frame, box))(grid)
     back = similarity(template(size, 5), landmarks(frame, box, 5))
     return grid @ back[:, :2].T + back[:, 2]
 

@@ -24,19 +24,10 @@ _SHRINK, _RAISE = 0.85, 8
 
 
 def template(size: int = 128, points: int = 68) -> NDArray[np.float32]:
-    """Where landmarks lie on a registered face.
+    """Where 5 or 68 landmarks lie on a registered face, (points, 2) of float32.
 
-    Parameters
-    ----------
-    size : int
-        Side of the registered image in pixels.
-    points : {5, 68}
-        Number of landmarks.
-
-    Returns
-    -------
-    array, (points, 2), float32
-        x and y in pixels; the outer corners of the eyes are half the width apart.
+    x and y in pixels of a square image of side ``size``; the outer corners of the eyes are half
+    the width apart.
     """
     face = ((NEUTRAL - 64) * _SHRINK + 64 - (0, _RAISE)) * size / 128
     return np.asarray(face if points == 68 else face[list(FIVE)], np.float32)

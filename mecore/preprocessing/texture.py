@@ -16,25 +16,11 @@ STRUCTURE_TAKEN = 0.95
 
 
 def texture(image: NDArray[np.uint8], *, contrast: float = 128.0) -> NDArray[np.uint8]:
-    """Texture part of a grey image.
+    """Texture part of a grey image, (H, W) of uint8; 128 where there is none.
 
-    Parameters
-    ----------
-    image : array, (H, W), uint8
-        Grey.
-    contrast : float
-        Grey levels of a texture of one unit ([-1, 1] as in Wedel et al.). A fixed number, so that
-        a frame is not stretched differently from the next.
-
-    Returns
-    -------
-    array, (H, W), uint8
-        128 where there is none.
-
-    Raises
-    ------
-    ValueError
-        No grey image of uint8.
+    ``contrast`` is the grey levels of a texture of one unit ([-1, 1] as in Wedel et al.). A fixed
+    number, so that a frame is not stretched differently from the next. ValueError for any other
+    image.
     """
     if image.ndim != 2 or image.dtype != np.uint8:
         raise ValueError(f"a grey image of uint8 is needed, not {image.dtype} {image.shape}")

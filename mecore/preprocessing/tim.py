@@ -22,18 +22,13 @@ def tim_matrix(n: int, length: int) -> Floats:
     Parameters
     ----------
     n, length : int
-        Frames of the clip, and frames wanted; both at least 1.
+        Frames of the clip, and frames wanted; ValueError if one is below 1.
 
     Returns
     -------
     array, (length, n)
         Rows sum to 1. The first and the last frame are kept; ``length = n`` gives the identity.
         Where a position falls on a frame, that frame comes back: no low-pass filter is applied.
-
-    Raises
-    ------
-    ValueError
-        No frame, or none wanted.
     """
     if n < 1 or length < 1:
         raise ValueError(
@@ -46,24 +41,10 @@ def tim_matrix(n: int, length: int) -> Floats:
 
 
 def interpolate(clip: NDArray[Any], length: int) -> Floats:
-    """Bring a clip to a number of frames.
+    """Bring a clip, (T, ...), to a number of frames, (length, ...) of float64.
 
-    Parameters
-    ----------
-    clip : array, (T, ...)
-        Grey levels or other numbers, T at least 1.
-    length : int
-        Frames wanted.
-
-    Returns
-    -------
-    array, (length, ...), float64
-        May leave the range of the clip: see `to_bytes`.
-
-    Raises
-    ------
-    ValueError
-        As `tim_matrix`; or NaN in the clip.
+    The result may leave the range of the clip: see `to_bytes`. ValueError as `tim_matrix`, or for
+    NaN or infinite values.
     """
     frames = np.asarray(clip, np.float64)
     if not np.isfinite(frames).all():

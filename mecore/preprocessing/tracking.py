@@ -39,21 +39,10 @@ class Sight(NamedTuple):
 
 
 def track_face(frames: Iterable[Image], where: object = None) -> Iterator[tuple[Image, Sight]]:
-    """Follow the largest face through a video.
+    """Follow the largest face through a video of grey or RGB frames, read once.
 
-    Parameters
-    ----------
-    frames : iterable of array, (H, W) or (H, W, 3), uint8
-        Read once.
-    where : object, optional
-        Name of the video, for the message.
-
-    Yields
-    ------
-    frame : array, (H, W), uint8
-        In grey.
-    sight : Sight
-        Frames before the first face are ``"lost"`` and take its box.
+    Each comes back in grey, with where the face is in it; frames before the first face are
+    ``"lost"`` and take its box. ``where`` is the name of the video, for the message.
 
     Raises
     ------
@@ -67,8 +56,7 @@ def track_face(frames: Iterable[Image], where: object = None) -> Iterator[tuple[
         if track is not None:
             yield grey, track.follow(grey)
             continue
-        faces = find_faces(grey)
-        if faces:
+        if faces := find_faces(grey):
             track = _Track(grey, faces[0])
             yield from ((image, Sight(faces[0], _STILL, "lost")) for image in early)
             yield grey, Sight(faces[0], _STILL, "found")
@@ -99,18 +87,17 @@ class _Track:
         """Track into the next frame."""
         matrix = None if self.lost else self._move(grey)
         self.last = grey
+        state: State = "tracked"
         if matrix is not None:
             self.matrix = matrix
-            if len(self.points) < _POINTS // 2:
-                self.origin, self.points = self._corners(grey)
-            return Sight(self.box, matrix, "tracked")
-        faces = find_faces(grey)
-        self.lost = not faces
-        if not faces:
-            return Sight(self.box, self.matrix, "lost")
-        self.box, self.matrix = faces[0], _STILL
-        self.origin, self.points = self._corners(grey)
-        return Sight(self.box, _STILL, "found again")
+        elif faces := find_faces(grey):
+            self.box, self.matrix, state = faces[0], _STILL, "found again"
+        else:
+            state = "lost"
+        self.lost = state == "lost"
+        if state == "found again" or (state == "tracked" and len(self.points) < _POINTS // 2):
+            self.origin, self.points = self._corners(grey)
+        return Sight(self.box, self.matrix, state)
 
     def _corners(self, grey: Image) -> tuple[Floats, Floats]:
         """Corners inside the face, where it was found and in this frame."""
@@ -136,10 +123,6 @@ class _Track:
         self.origin, self.points = self.origin[kept], there[kept]
         if len(self.points) < _FEWEST:
             return None
-        reach = self.box.width / 60
-        matrix, agree = cv2.estimateAffinePartial2D(
-            self.origin, self.points, ransacReprojThreshold=reach
-        )
-        if matrix is None or agree.mean() < 0.5:
-            return None
-        return np.asarray(matrix, np.float64)
+        reach = {"ransacReprojThreshold": self.box.width / 60}
+        matrix, agree = cv2.estimateAffinePartial2D(self.origin, self.points, **reach)
+        return None if matrix is None or agree.mean() < 0.5 else np.asarray(matrix, np.float64)

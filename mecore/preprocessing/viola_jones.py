@@ -37,16 +37,12 @@ def _cascade() -> Any:
 def find_faces(image: NDArray[np.uint8], smallest: float = 0.2) -> list[Box]:
     """Find frontal faces, the largest first, in boxes like those of dlib's detector.
 
-    Parameters
-    ----------
-    image : array, (H, W) or (H, W, 3), uint8
-        Grey or RGB.
-    smallest : float
-        Side of the smallest face, as a share of the shorter side of the image.
+    The image is grey or RGB, (H, W) or (H, W, 3) of uint8; ``smallest`` is the side of the smallest
+    face, as a share of its shorter side.
     """
     grey = to_grey(image)
     least = max(24, round(smallest * min(grey.shape)))
     found = _cascade().detectMultiScale(grey, 1.05, 3, minSize=(least, least))
     corners = [(x + _LEFT * w, y + _TOP * w, _SIDE * w) for x, y, w, _ in found]
-    boxes = [Box(*(round(v) for v in (x, y, x + w, y + w))) for x, y, w in corners]
+    boxes = [Box(round(x), round(y), round(x + w), round(y + w)) for x, y, w in corners]
     return sorted(boxes, key=lambda b: (-b.width, b))

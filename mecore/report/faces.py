@@ -7,6 +7,7 @@ are then drawn on the outline of nobody, the mean of the phantom's faces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,9 +58,7 @@ def show_image(ax: Axes, image: Image, title: str = "") -> Axes:
 
 def show_boxes(ax: Axes, box: Box, colour: str = COLOURS["yellow"]) -> Axes:
     """Draw a face box."""
-    ax.add_patch(
-        Rectangle((box.left, box.top), box.width, box.height, fill=False, ec=colour, lw=1.5)
-    )
+    _frame(ax, box.left, box.top, box.width, box.height, ec=colour, lw=1.5)
     return ax
 
 
@@ -67,9 +66,7 @@ def show_regions(ax: Axes, regions: Sequence[Region]) -> Axes:
     """Draw the regions that are cut out of a face crop."""
     for region, colour in zip(regions, ("sky", "orange", "green"), strict=False):
         (top, bottom), (left, right) = region.rows, region.columns
-        ax.add_patch(Rectangle(
-            (left, top), right - left, bottom - top, fill=False, ec=COLOURS[colour], lw=1.8
-        ))  # fmt: skip
+        _frame(ax, left, top, right - left, bottom - top, ec=COLOURS[colour], lw=1.8)
     return ax
 
 
@@ -93,29 +90,21 @@ def show_heat(ax: Axes, face: Image, heat: Floats, title: str = "") -> Axes:
 
 
 def heat_on_crop(heat: Floats, regions: Sequence[Region], size: int = 128) -> Floats:
-    """Put the heat of the assembled 42×42 input back to the places it came from.
+    """Put heat over the assembled 42×42 input back to the places of a face crop it came from.
 
-    Parameters
-    ----------
-    heat : array, (h, w), float32
-        Heat over the assembled input, any resolution (14×14 for MEAN).
-    regions : sequence of Region
-        Where the pieces of the input lie on the face crop.
-    size : int
-        Side of the crop.
-
-    Returns
-    -------
-    array, (size, size), float32
-        0 outside the regions; the larger value where they overlap.
+    Heat is (h, w) of float32 in any resolution (14×14 for MEAN), the result (size, size): 0 outside
+    the regions, the larger value where they overlap.
     """
     large = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     out = np.zeros((size, size), np.float32)
     for (top, bottom), (left, right), target in regions:
-        piece = cv2.resize(large[target], (right - left, bottom - top))
         place = out[top:bottom, left:right]
-        np.maximum(place, piece, out=place)
+        place[:] = np.maximum(place, cv2.resize(large[target], place.shape[::-1]))
     return out
+
+
+def _frame(ax: Axes, x: int, y: int, width: int, height: int, **how: Any) -> None:
+    ax.add_patch(Rectangle((x, y), width, height, fill=False, **how))
 
 
 def _bare(ax: Axes, title: str) -> Axes:

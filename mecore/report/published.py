@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,9 +13,8 @@ from mecore.metrics.plausibility import check_published, published_values
 
 def load_published(name: str) -> dict[str, Any]:
     """Read the printed tables of a paper, e.g. ``"mean"``."""
-    folder: Path = shared_folder("book") / "published"
-    with (folder / f"{name}_tables.yaml").open(encoding="utf-8") as handle:
-        tables: dict[str, Any] = yaml.safe_load(handle)
+    path = shared_folder("book") / "published" / f"{name}_tables.yaml"
+    tables: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return tables
 
 

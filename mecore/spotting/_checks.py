@@ -20,6 +20,13 @@ def check_half_length(k_prime: int) -> None:
         raise DataError(f"k_prime: expected a whole number of frames, at least 1; found {k_prime}")
 
 
+def check_length(n_frames: int, k: int, times: int, plus: int, method: str) -> None:
+    """Refuse a video of fewer than ``times * k + plus`` frames, or a k below 1."""
+    least = times * max(k, 1) + plus
+    if k < 1 or n_frames < least:
+        raise DataError(f"{n_frames} frames: {method} with k = {k} needs {least}")
+
+
 def as_scores(scores: ArrayLike, *, allow_nan: bool = False) -> NDArray[np.float64]:
     """Return one score per frame as float64, refusing other shapes, infinities and NaN."""
     array = _as_floats(scores, "scores")
@@ -36,7 +43,7 @@ def as_whole(values: ArrayLike, name: str) -> NDArray[np.int64]:
     array = _as_floats(values, name)
     bad = np.argwhere(~np.isfinite(array) | (array != np.floor(array)))
     if bad.size:
-        place = tuple(int(index) for index in bad[0])
+        place = tuple(bad[0].tolist())
         raise DataError(f"{name}: {array[place]} is not a whole frame", where=f"position {place}")
     return array.astype(np.int64)
 
@@ -51,10 +58,8 @@ def intervals_inside(intervals: ArrayLike, n_frames: int) -> NDArray[np.int64]:
     onset, offset = array.T
     bad = np.flatnonzero((onset < 0) | (onset > offset) | (offset >= n_frames))
     if bad.size:
-        raise DataError(
-            f"expression {array[bad[0]].tolist()} is backwards or outside {n_frames} frames",
-            where=f"intervals, row {bad[0]}",
-        )
+        what = f"expression {array[bad[0]].tolist()} is backwards or outside {n_frames} frames"
+        raise DataError(what, where=f"intervals, row {bad[0]}")
     return array
 
 

@@ -7,45 +7,29 @@ best and 0 below 0.5. The paper's own limits, [i, i + L] with L + 1 frames, are 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import DataError
 from mecore.spotting._checks import as_whole, intervals_inside
 
-Target: TypeAlias = Literal["overlap", "apex"]
 Floats = NDArray[np.float32]
 
 
 def n_windows(n_frames: int, length: int) -> int:
-    """Number of windows of L frames in a video.
-
-    Raises
-    ------
-    DataError
-        The video is shorter than one window.
-    """
+    """Number of windows of L frames in a video; DataError if it is shorter than one."""
     if length < 2:
         raise DataError(f"a window of {length} frames shows no motion; at least 2 are needed")
     if n_frames < length:
-        raise DataError(
-            f"{n_frames} frames are fewer than one window of L = {length}",
-            todo="exclude this video in the manifest, or take a shorter window",
-        )
+        todo = "exclude this video in the manifest, or take a shorter window"
+        raise DataError(f"{n_frames} frames are fewer than one window of L = {length}", todo=todo)
     return n_frames - length + 1
 
 
 def overlap_scores(
-    intervals: ArrayLike,
-    n_frames: int,
-    length: int,
-    *,
-    cut: float = 0.5,
-    inclusive: bool = False,
+    intervals: ArrayLike, n_frames: int, length: int, *, cut: float = 0.5, inclusive: bool = False
 ) -> Floats:
-    """Share of each window that lies in an expression (Eq. 1).
+    """Share of each window that lies in an expression (Eq. 1), (windows,) of float32 in [0, 1].
 
     Parameters
     ----------
@@ -58,11 +42,6 @@ def overlap_scores(
     inclusive : bool
         The limits of the paper: L + 1 frames over L, at most 1.
 
-    Returns
-    -------
-    array, (n_frames - length + 1,), float32
-        In [0, 1].
-
     Raises
     ------
     DataError
@@ -73,28 +52,22 @@ def overlap_scores(
     for onset, offset in intervals_inside(intervals, n_frames):
         inside[onset : offset + 1] = 1
     total = np.concatenate([[0], np.cumsum(inside)])
-    first = np.arange(n)
-    share = (total[first + length + inclusive] - total[first]) / length
+    share = (total[length + inclusive :][:n] - total[:n]) / length
     return _cut(np.minimum(share, 1), cut)
 
 
 def apex_scores(
-    apexes: ArrayLike,
-    n_frames: int,
-    length: int,
-    *,
-    cut: float = 0.5,
-    ramp: bool = False,
+    apexes: ArrayLike, n_frames: int, length: int, *, cut: float = 0.5, ramp: bool = False,
     inclusive: bool = False,
-) -> Floats:
+) -> Floats:  # fmt: skip
     """Closeness of the apex to the middle of each window that holds it (Eq. 2).
+
+    What is not said here, what is returned and raised is as in `overlap_scores`.
 
     Parameters
     ----------
     apexes : array_like, (n,)
-        Apex frames; n may be 0. Of several in one window the nearest counts.
-    n_frames, length : int
-        Of the video, and of a window (L).
+        Apex frames, inside the video; n may be 0. Of several in one window the nearest counts.
     cut : float
         Scores below it become 0. As written it never acts: inside a window the distance is at most
         L/2, and the score at least 0.5.
@@ -102,16 +75,6 @@ def apex_scores(
         1 − 2 d / L in place of 1 − d / L, which falls to 0 at the ends of the window.
     inclusive : bool
         The limits of the paper, [i, i + L] around i + L/2.
-
-    Returns
-    -------
-    array, (n_frames - length + 1,), float32
-        In [0, 1].
-
-    Raises
-    ------
-    DataError
-        A window longer than the video, or an apex outside it.
     """
     n = n_windows(n_frames, length)
     frames = as_whole(apexes, "apexes").ravel()

@@ -47,14 +47,10 @@ def fuse(scores: ArrayLike, starts: ArrayLike, n: int, skip: int = 0) -> NDArray
     starts : array_like, (windows,)
         Their first positions, no two alike; what reaches beyond ``n`` is padding.
     n : int
-        Positions of the video.
+        Positions of the video; the result is (…, n) of float64.
     skip : int
         First positions of every window that are left out, because an LSTM has seen little there;
         positions that no other window holds keep them.
-
-    Returns
-    -------
-    array, (…, n), float64
 
     Raises
     ------
@@ -92,10 +88,7 @@ def _sums(
 def half_threshold(scores: ArrayLike) -> float:
     """Threshold of the paper: the mean of the maximum and the smallest non-zero score of a video.
 
-    Returns
-    -------
-    float
-        NaN where every score is zero. A video whose scores vary always has one above it.
+    NaN where every score is zero. A video whose scores vary always has one above it.
     """
     values = as_scores(scores)
     above = values[values > _ZERO]
@@ -108,7 +101,7 @@ def spot_apexes(scores: ArrayLike, length: int, floor: float | None = None) -> I
     Parameters
     ----------
     scores : array_like, (n,)
-        Score of each position.
+        Score of each position; DataError if it is NaN, infinite or of another shape.
     length : int
         L: of two peaks less than L apart, whose windows share frames, the higher stays, of equal
         ones the first.
@@ -120,11 +113,6 @@ def spot_apexes(scores: ArrayLike, length: int, floor: float | None = None) -> I
     -------
     array of int64, (n_peaks,)
         Ascending; the apex frame of position i is that of `apex_frames`.
-
-    Raises
-    ------
-    DataError
-        Scores that are NaN, infinite or of another shape.
     """
     values = as_scores(scores)
     height = half_threshold(values)

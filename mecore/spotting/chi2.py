@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mecore.descriptors.top.histograms import frame_histograms
 from mecore.descriptors.top.options import TopOptions
-from mecore.errors import DataError
+from mecore.spotting._checks import check_length
 
 Floats = NDArray[np.float64]
 # 36 blocks of uniform patterns with radius 3, as in the paper.
@@ -25,7 +25,7 @@ def chi2_scores(clip: NDArray[np.uint8], k: int, options: TopOptions = PATTERNS)
     Parameters
     ----------
     clip : array, (T, H, W), uint8
-        Grey faces.
+        Grey faces; DataError if fewer than 4k + 1.
     k : int
         Half the window, N = 2k + 1 frames.
     options : TopOptions
@@ -35,11 +35,6 @@ def chi2_scores(clip: NDArray[np.uint8], k: int, options: TopOptions = PATTERNS)
     -------
     array, (T,), float64
         At least 0; NaN in the first and last 2k frames.
-
-    Raises
-    ------
-    DataError
-        Fewer than 4k + 1 frames.
     """
     votes = frame_histograms(clip, options).reshape(len(clip), -1, options.n_bins)
     shares = votes / np.maximum(votes.sum(axis=-1, keepdims=True), 1)
@@ -47,23 +42,12 @@ def chi2_scores(clip: NDArray[np.uint8], k: int, options: TopOptions = PATTERNS)
 
 
 def differences(features: Floats, k: int, share: float = 1 / 3) -> Floats:
-    """Difference F of each frame from the mean of the frames k before and k after.
+    """Difference F of each frame from the mean of the frames k before and k after, (T,).
 
-    Parameters
-    ----------
-    features : array, (T, blocks, bins)
-        Histograms with sum 1.
-    k : int
-        Half the window in frames.
-    share : float
-        Part of the blocks that counts, those of the largest distance.
-
-    Returns
-    -------
-    array, (T,)
-        NaN in the first and last k frames.
+    ``features`` are histograms with sum 1, (T, blocks, bins); ``share`` is the part of the blocks
+    that counts, those of the largest distance. NaN in the first and last k frames.
     """
-    _check_length(len(features), k)
+    check_length(len(features), k, 4, 1, "chi-square spotting")
     reference = (features[: -2 * k] + features[2 * k :]) / 2
     current = features[k:-k]
     both = current + reference
@@ -75,11 +59,6 @@ def differences(features: Floats, k: int, share: float = 1 / 3) -> Floats:
 
 def contrast(difference: Floats, k: int) -> Floats:
     """Contrast C of differences F: F minus the mean of those k before and k after, at least 0."""
-    _check_length(len(difference), k)
+    check_length(len(difference), k, 4, 1, "chi-square spotting")
     around = (difference[: -2 * k] + difference[2 * k :]) / 2
     return np.pad(np.maximum(difference[k:-k] - around, 0), k, constant_values=np.nan)
-
-
-def _check_length(n: int, k: int) -> None:
-    if k < 1 or n < 4 * k + 1:
-        raise DataError(f"{n} frames: chi-square spotting with k = {k} needs {max(4 * k + 1, 5)}")

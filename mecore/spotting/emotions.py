@@ -21,18 +21,9 @@ from mecore.spotting.smoothing import smooth
 class SpottedEmotions:
     """What was found in one video, in order of time.
 
-    Parameters
-    ----------
-    peaks : array of int, (n,)
-        Frame of the highest score.
-    intervals : array of int, (n, 2)
-        Onset and offset, inclusive.
-    scores : array, (n,)
-        Smoothed score of the peak.
-    classes : array of int, (n,)
-        Elected class.
-    probabilities : array, (n, C)
-        Mean over the frames that voted.
+    ``peaks`` are the n frames of the highest score, ``scores`` the smoothed scores there,
+    ``intervals`` (n, 2) onset and offset, inclusive, ``classes`` the elected ones, and
+    ``probabilities`` (n, C) means over the frames that voted.
     """
 
     peaks: NDArray[np.int64]
@@ -43,29 +34,20 @@ class SpottedEmotions:
 
 
 def spot_emotions(
-    scores: ArrayLike,
-    probabilities: ArrayLike,
-    half: int,
-    options: Any,
-    *,
-    n_frames: int,
+    scores: ArrayLike, probabilities: ArrayLike, half: int, options: Any, *, n_frames: int,
     single: bool = False,
-) -> SpottedEmotions:
+) -> SpottedEmotions:  # fmt: skip
     """Spot intervals in one video, and elect the emotion of each.
 
     Parameters
     ----------
-    scores : array_like, (n,)
-        Spotting score of each frame that has one.
-    probabilities : array_like, (n, C)
-        Class probabilities of the same frames.
-    half : int
-        k', half the length of an expression in frames.
+    scores, probabilities : array_like, (n,) and (n, C)
+        Spotting score and class probabilities of each frame that has them.
+    half, n_frames : int
+        k', half the length of an expression, and length of the video, to which intervals are cut.
     options : object
         The group ``spotting`` of `mecore.models.mean.options.MeanOptions`: ``smoothing``,
         ``smoothing_width``, ``p``, ``interval``, ``clip``, ``without_peak``, ``vote``.
-    n_frames : int
-        Length of the video, to which intervals are cut.
     single : bool
         One peak, without threshold: the video holds exactly one expression.
     """

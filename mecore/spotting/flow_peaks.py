@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.errors import DataError
 from mecore.preprocessing.template import template
+from mecore.spotting._checks import check_length
 
 Floats = NDArray[np.float64]
 
@@ -42,12 +42,8 @@ _STILL = (27, 28, 29, 30)
 def regions(size: int = 128, width: float = 0.045) -> Regions:
     """Gaussian windows around landmarks of the face template.
 
-    Parameters
-    ----------
-    size : int
-        Side of the registered face in pixels.
-    width : float
-        Standard deviation of a window, as a share of the side.
+    ``size`` is the side of the registered face in pixels, ``width`` the standard deviation of a
+    window as a share of it.
     """
     points = template(size).astype(np.float64)
     y, x = np.mgrid[:size, :size]
@@ -63,24 +59,15 @@ def regions(size: int = 128, width: float = 0.045) -> Regions:
 
 
 def region_motion(flows: Iterable[NDArray[np.float32]]) -> Floats:
-    """Mean flow of each region relative to the bridge of the nose.
+    """Mean flow of each region relative to the bridge of the nose, pixels.
 
-    Parameters
-    ----------
-    flows : iterable of array, (H, H, 2)
-        Flow of registered faces, pixels.
-
-    Returns
-    -------
-    array, (n_flows, regions, 2)
-        Pixels.
+    Flows of registered faces, (H, H, 2) each, in pixels, give (n_flows, regions, 2).
     """
     rows = []
     where: Regions | None = None
     for flow in flows:
         where = where or regions(len(flow))
-        head = np.tensordot(where.still, flow, 2)
-        rows.append(np.tensordot(where.moving, flow, 2) - head)
+        rows.append(np.tensordot(where.moving, flow, 2) - np.tensordot(where.still, flow, 2))
     return np.array(rows, np.float64).reshape(len(rows), -1, 2)
 
 
@@ -94,23 +81,15 @@ def flow_peak_scores(motion: Floats, k: int, n_frames: int) -> Floats:
     ----------
     motion : array, (n_frames - k, regions, 2)
         Motion of each region over the pairs (i, i + k), see `region_motion`.
-    k : int
-        Frames.
-    n_frames : int
-        Of the video.
+    k, n_frames : int
+        Frames of a pair, and of the video; DataError if fewer than 2k + 1.
 
     Returns
     -------
     array, (n_frames,)
         Pixels, at least 0, of the region that scores most; NaN in the first and last k frames.
-
-    Raises
-    ------
-    DataError
-        Fewer than 2k + 1 frames.
     """
-    if k < 1 or n_frames < 2 * k + 1:
-        raise DataError(f"{n_frames} frames: flow peaks with k = {k} need {max(2 * k + 1, 3)}")
+    check_length(n_frames, k, 2, 1, "flow-peak spotting")
     before, after = motion[:-k], motion[k:]
     size = np.maximum(np.linalg.norm(before, axis=-1), np.linalg.norm(after, axis=-1))
     back = -(before * after).sum(axis=-1)

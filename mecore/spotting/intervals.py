@@ -6,6 +6,7 @@ its peak; the emotion is the most frequent class of a part of it, by default fro
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -20,13 +21,9 @@ VotingPart: TypeAlias = Literal["onset_to_apex", "apex", "onset_to_offset"]
 
 
 def peak_intervals(
-    peaks: ArrayLike,
-    k_prime: int,
-    *,
-    rule: IntervalRule = "written",
-    clip_to: int | None = None,
-    without_peak: WithoutPeak = "nothing",
-) -> NDArray[np.int64]:
+    peaks: ArrayLike, k_prime: int, *, rule: IntervalRule = "written",
+    clip_to: int | None = None, without_peak: WithoutPeak = "nothing",
+) -> NDArray[np.int64]:  # fmt: skip
     """Extend every peak to an interval.
 
     Parameters
@@ -77,12 +74,10 @@ def voting_frames(
 
     Parameters
     ----------
-    peak : int
-        Peak frame p.
-    k_prime : int
-        Frames to either side.
+    peak, k_prime : int
+        Peak frame p, and frames to either side.
     n_features : int
-        Frames 0 … n_features − 1 have a feature; others cannot vote.
+        Frames 0 … n_features − 1 have a feature; others cannot vote. DataError if there is none.
     part : {"onset_to_apex", "apex", "onset_to_offset"}
         Case 1, [p − k', p − 1]; case 2, [p]; case 3, [p − k', p + k' − 1].
 
@@ -91,31 +86,19 @@ def voting_frames(
     ndarray of int64, shape (n,)
         Ascending, never empty: when no frame of the part has a feature (p = 0 in case 1), the
         frame nearest to the peak votes alone, as in the released code.
-
-    Raises
-    ------
-    DataError
-        No frame with a feature at all.
     """
     check_option(part, get_args(VotingPart), "part")
     check_half_length(k_prime)
     if n_features < 1:
         raise DataError("no frame has a feature, so that none can vote")
-    first, last = {
-        "onset_to_apex": (peak - k_prime, peak - 1),
-        "apex": (peak, peak),
-        "onset_to_offset": (peak - k_prime, peak + k_prime - 1),
-    }[part]
+    first = peak if part == "apex" else peak - k_prime
+    last = peak + {"onset_to_apex": -1, "apex": 0, "onset_to_offset": k_prime - 1}[part]
     frames = np.arange(max(first, 0), min(last, n_features - 1) + 1)
     return frames if frames.size else np.array([min(max(peak, 0), n_features - 1)])
 
 
 def vote_emotions(
-    probabilities: ArrayLike,
-    peaks: ArrayLike,
-    k_prime: int,
-    *,
-    part: VotingPart = "onset_to_apex",
+    probabilities: ArrayLike, peaks: ArrayLike, k_prime: int, *, part: VotingPart = "onset_to_apex"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Emotion of every spotted peak, by majority of its frames.
 
@@ -125,10 +108,8 @@ def vote_emotions(
         Class probabilities (or scores) of every frame with a feature.
     peaks : array_like, shape (n,)
         Peak frames.
-    k_prime : int
-        Frames to either side.
-    part : {"onset_to_apex", "apex", "onset_to_offset"}
-        Which frames vote; see :func:`voting_frames`.
+    k_prime, part
+        Which frames vote; see `voting_frames`.
 
     Returns
     -------
@@ -152,12 +133,7 @@ def vote_emotions(
     votes = table.argmax(axis=1)
     frames = as_whole(peaks, "peaks").ravel().tolist()
     voters = [voting_frames(peak, k_prime, len(table), part=part) for peak in frames]
-    classes = np.array([_mode(votes[who]) for who in voters], np.int64)
+    # Of equally frequent ones a counter names the first seen.
+    classes = [Counter(votes[who].tolist()).most_common(1)[0][0] for who in voters]
     means = np.array([table[who].mean(axis=0) for who in voters], float)
-    return classes, means.reshape(len(frames), table.shape[1])
-
-
-def _mode(votes: NDArray[np.int64]) -> int:
-    """Most frequent value; of equally frequent ones the first seen."""
-    counts = np.bincount(votes)
-    return int(votes[counts[votes] == counts.max()][0])
+    return np.array(classes, np.int64), means.reshape(len(frames), table.shape[1])

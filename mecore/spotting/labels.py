@@ -9,12 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import DataError
-from mecore.spotting._checks import (
-    as_whole,
-    check_half_length,
-    check_option,
-    intervals_inside,
-)
+from mecore.spotting._checks import as_whole, check_half_length, check_option, intervals_inside
 
 TargetCount: TypeAlias = Literal["features", "written"]
 
@@ -22,18 +17,9 @@ TargetCount: TypeAlias = Literal["features", "written"]
 def k_prime(durations: ArrayLike) -> int:
     """Half the mean length of the expressions of a data set, k' = ⌊(N + 1) / 2⌋ (section 3.3).
 
-    The paper takes all samples of a data set; given the training samples only, nothing of the
-    test subject enters.
-
-    Parameters
-    ----------
-    durations : array_like, shape (n,)
-        ``offset - onset`` of every expression, in frames; N is their mean.
-
-    Returns
-    -------
-    int
-        In frames, at least 1.
+    In frames, at least 1. N is the mean of ``durations``, ``offset - onset`` of every expression in
+    frames. The paper takes all samples of a data set; given the training samples only, nothing of
+    the test subject enters.
 
     Raises
     ------
@@ -52,26 +38,10 @@ def k_prime(durations: ArrayLike) -> int:
 
 
 def flow_distance(fps: float, seconds: float = 0.1) -> int:
-    """Distance k between the two frames of an optical flow, in frames (section 4.3).
+    """Distance k between the two frames of an optical flow, in frames, at least 1 (section 4.3).
 
-    Halves are rounded up: 25 frames per second give 2.5 and thus 3, as in the released code.
-
-    Parameters
-    ----------
-    fps : float
-        Frames per second, above 0.
-    seconds : float
-        Half the duration of a micro-expression.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    DataError
-        A frame rate or time that is not above 0.
+    ``seconds`` is half the duration of a micro-expression. Halves are rounded up: 25 frames per
+    second give 2.5 and thus 3, as in the released code. DataError for values not above 0.
     """
     if not (0 < fps < math.inf and 0 < seconds < math.inf):
         raise DataError(f"fps and seconds must be above 0, found {fps} and {seconds}")

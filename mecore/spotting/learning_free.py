@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.descriptors.flow.engines import Engine, flow_pairs
-from mecore.errors import DataError, OptionError, nearest
+from mecore.errors import OptionError, nearest
+from mecore.spotting._checks import check_length
 from mecore.spotting.chi2 import chi2_scores
 from mecore.spotting.flow_peaks import flow_peak_scores, region_motion
 from mecore.spotting.labels import flow_distance
@@ -27,14 +28,8 @@ Floats = NDArray[np.float64]
 class Spotted:
     """What was found in one video.
 
-    Parameters
-    ----------
-    intervals : array of int64, (n, 2)
-        Onset and offset, inclusive.
-    apexes : array of int64, (n,)
-        Frame of the highest score of each.
-    scores : array, (n,)
-        Its score.
+    ``intervals`` (n, 2) are onset and offset, inclusive; ``apexes`` (n,) the frames of the highest
+    score of each, and ``scores`` (n,) that score.
     """
 
     intervals: NDArray[np.int64]
@@ -44,20 +39,12 @@ class Spotted:
 
 @dataclass(frozen=True)
 class LearningFree:
-    """One spotter.
+    """One spotter, with its ``title`` in tables.
 
-    Parameters
-    ----------
-    title : str
-        As tables name it.
-    score : callable
-        Clip (T, H, W), k, flow engine → score of each frame, NaN where undefined.
-    seconds : float
-        k in seconds.
-    p : float
-        Usual place of the threshold between the mean (0) and the maximum (1) of the scores.
-    runs : bool
-        Intervals are runs above the threshold (MDMD), not peaks.
+    ``score`` takes a clip (T, H, W), k and a flow engine, and returns the score of each frame, NaN
+    where undefined; k is so many ``seconds``. ``p`` is the usual place of the threshold between the
+    mean (0) and the maximum (1) of the scores. With ``runs``, intervals are runs above the
+    threshold (MDMD), not peaks.
     """
 
     title: str
@@ -72,15 +59,13 @@ def _chi2(clip: Clip, k: int, engine: Engine) -> Floats:
 
 
 def _mdmd(clip: Clip, k: int, engine: Engine, sectors: Sectors = "quadrants") -> Floats:
-    if len(clip) < 4 * k:
-        raise DataError(f"{len(clip)} frames: MDMD with k = {k} needs {4 * k}")
+    check_length(len(clip), k, 4, 0, "MDMD")
     near, far = (flow_pairs(clip, k * times, engine=engine) for times in (1, 2))
     return mdmd_scores(near, far, k, len(clip), sectors)  # type: ignore[arg-type]
 
 
 def _flow_peaks(clip: Clip, k: int, engine: Engine) -> Floats:
-    if len(clip) < 2 * k + 1:
-        raise DataError(f"{len(clip)} frames: flow peaks with k = {k} need {2 * k + 1}")
+    check_length(len(clip), k, 2, 1, "flow-peak spotting")
     motion = region_motion(flow_pairs(clip, k, engine=engine))
     return flow_peak_scores(motion, k, len(clip))
 
@@ -95,7 +80,7 @@ METHODS: dict[str, LearningFree] = {
 AS_RELEASED: dict[str, LearningFree] = {
     "mdmd-released": replace(
         METHODS["mdmd"], title="MDMD, two sectors", score=partial(_mdmd, sectors="released")
-    ),
+    )
 }
 # Lengths of micro-expressions that MDMD keeps: 7 to 16 frames of CAS(ME)².
 _SHORTEST, _LONGEST = 7 / 30, 16 / 30
@@ -110,38 +95,25 @@ def method(name: str) -> LearningFree:
 
 
 def frame_scores(
-    clip: Clip,
-    name: str,
-    fps: float,
-    engine: Engine = "dis",
+    clip: Clip, name: str, fps: float, engine: Engine = "dis",
     broken: NDArray[np.bool_] | None = None,
-) -> Floats:
-    """Score every frame of a registered clip.
+) -> Floats:  # fmt: skip
+    """Score every frame of a registered clip, (T,) of float64.
+
+    NaN at the ends, where the score is not defined, and up to 2k frames from a broken one.
 
     Parameters
     ----------
     clip : array, (T, H, W), uint8
-        Grey faces on the template (`mecore.preprocessing.registration`).
+        Grey faces on the template (`mecore.preprocessing.registration`); DataError if too short.
     name : {"chi2", "mdmd", "mdmd-released", "flow-peaks"}
-        Spotter.
+        Spotter; OptionError for another.
     fps : float
         Frames per second; k follows from it.
     engine : {"dis", "fast", "opencv"}
         Optical flow.
     broken : array of bool, (T,), optional
         Frames in which the face was lost or found again.
-
-    Returns
-    -------
-    array, (T,), float64
-        NaN at the ends, where the score is not defined, and up to 2k frames from a broken one.
-
-    Raises
-    ------
-    OptionError
-        Unknown spotter.
-    DataError
-        Clip too short.
     """
     spotter = method(name)
     k = flow_distance(fps, spotter.seconds)
@@ -158,14 +130,11 @@ def spot(scores: Floats, name: str, fps: float, p: float | None = None,
 
     Parameters
     ----------
-    scores : array, (T,)
+    scores, name, fps
         See `frame_scores`.
-    name, fps
-        As there.
-    p : float, optional
-        Place of the threshold, by default that of the spotter.
-    floor : float, optional
-        Absolute score that a peak must reach as well.
+    p, floor : float, optional
+        Place of the threshold, by default that of the spotter; and absolute score that a peak must
+        reach as well.
     """
     spotter = method(name)
     p, k = spotter.p if p is None else p, flow_distance(fps, spotter.seconds)
@@ -180,7 +149,6 @@ def spot(scores: Floats, name: str, fps: float, p: float | None = None,
 
 
 def _spotted(intervals: NDArray[np.int64], scores: Floats, floor: float | None) -> Spotted:
-    highest = [int(a + np.nanargmax(scores[a : b + 1])) for a, b in intervals]
-    apexes = np.array(highest, np.int64)
+    apexes = np.array([a + np.nanargmax(scores[a : b + 1]) for a, b in intervals], np.int64)
     kept = scores[apexes] >= (-np.inf if floor is None else floor)
     return Spotted(intervals[kept], apexes[kept], scores[apexes][kept])

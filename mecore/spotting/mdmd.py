@@ -8,15 +8,14 @@ direction are compared, and of blocks and pixels the third that differs most.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecore.errors import DataError
-from mecore.spotting._checks import check_option
-from mecore.spotting.peaks import threshold
+from mecore.spotting._checks import check_length, check_option
+from mecore.spotting.peaks import runs, threshold
 
 Floats = NDArray[np.float64]
 Sectors: TypeAlias = Literal["quadrants", "released"]
@@ -24,27 +23,20 @@ Sectors: TypeAlias = Literal["quadrants", "released"]
 
 def block_differences(there: Floats, later: Floats, blocks: int = 6,
                       sectors: Sectors = "quadrants") -> Floats:  # fmt: skip
-    """Main directional maximal difference of each block.
+    """Main directional maximal difference of each block, (blocks²,).
+
+    The mean of the largest third of |there| − |later|, pixels; 0 where no pixel has a direction.
 
     Parameters
     ----------
     there, later : array, (H, W, 2)
-        Flow from frame i − k to i, and to i + k.
+        Flow from frame i − k to i, and to i + k; DataError if they differ in size, or are smaller
+        than the blocks.
     blocks : int
         Blocks along each axis, of ⌊H / blocks⌋ × ⌊W / blocks⌋ pixels.
     sectors : {"quadrants", "released"}
         Four quadrants of the direction, as described; or arctan(u/v), as the published script
         computes it: it knows two sectors only, and pixels with v = 0 are in neither.
-
-    Returns
-    -------
-    array, (blocks²,)
-        Mean of the largest third of |there| − |later|, pixels; 0 where no pixel has a direction.
-
-    Raises
-    ------
-    DataError
-        Fields that differ in size, or smaller than the blocks.
     """
     check_option(sectors, get_args(Sectors), "sectors")
     if there.shape != later.shape or min(there.shape[:2]) < blocks:
@@ -71,9 +63,7 @@ def _blocks(field: NDArray[Any], blocks: int) -> NDArray[Any]:
 
 def _main_difference(sector: NDArray[Any], gain: NDArray[Any]) -> float:
     counts = np.bincount(sector[sector >= 0].astype(np.int64), minlength=4)
-    if not counts.any():
-        return 0.0
-    return _mean_of_third(gain[sector == counts.argmax()])
+    return _mean_of_third(gain[sector == counts.argmax()]) if counts.any() else 0.0
 
 
 def _mean_of_third(values: NDArray[Any]) -> float:
@@ -92,31 +82,12 @@ def mdmd_scores(
     near: Iterable[Floats], far: Iterable[Floats], k: int, n_frames: int,
     sectors: Sectors = "quadrants",
 ) -> Floats:  # fmt: skip
-    """Score of each frame of a video.
+    """Score of each frame of a video, (n_frames,); NaN where undefined, at either end.
 
-    Parameters
-    ----------
-    near, far : iterable of array, (H, W, 2)
-        Flow of the pairs (i, i + k) and (i, i + 2k), from i = 0 on.
-    k : int
-        Frames.
-    n_frames : int
-        Of the video.
-    sectors
-        See `block_differences`.
-
-    Returns
-    -------
-    array, (n_frames,)
-        NaN where undefined, at either end.
-
-    Raises
-    ------
-    DataError
-        Fewer than 4k frames.
+    ``near`` and ``far`` are the flows (H, W, 2) of the pairs (i, i + k) and (i, i + 2k), from i = 0
+    on; for ``sectors`` see `block_differences`. DataError for fewer than 4k frames.
     """
-    if k < 1 or n_frames < 4 * k:
-        raise DataError(f"{n_frames} frames: MDMD with k = {k} needs {max(4 * k, 4)}")
+    check_length(n_frames, k, 4, 0, "MDMD")
     d = np.full(n_frames, np.nan)
     for i, (there, later) in enumerate(zip(near, far, strict=False)):
         d[i + k] = frame_difference(there, later, sectors=sectors)
@@ -136,14 +107,11 @@ def relative(difference: Floats, k: int) -> Floats:
 def mdmd_intervals(
     scores: Floats, p: float = 0.01, shortest: int = 1, longest: int | None = None
 ) -> NDArray[np.int64]:
-    """Runs of frames above the threshold mean + p (max − mean), of a length that is wanted.
+    """First and last frames (n, 2) of runs above the threshold mean + p (max − mean).
 
-    Returns
-    -------
-    array of int64, (n, 2)
-        First and last frame.
+    Kept are runs of a length in frames that is wanted.
     """
-    above = np.nan_to_num(scores, nan=-np.inf) > threshold(scores, p)
-    runs = [[i for i, _ in run] for yes, run in groupby(enumerate(above), lambda x: x[1]) if yes]
-    kept = [r for r in runs if shortest <= len(r) <= (longest or len(scores))]
-    return np.array([(r[0], r[-1]) for r in kept], np.int64).reshape(-1, 2)
+    ends = [(r.start, r.stop - 1) for r in runs(scores > threshold(scores, p))]
+    longest = longest or len(scores)
+    kept = [(a, b) for a, b in ends if shortest <= b - a + 1 <= longest]
+    return np.array(kept, np.int64).reshape(-1, 2)

@@ -12,34 +12,22 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import signal
+from scipy import ndimage, signal
 
 from mecore.errors import DataError
 from mecore.spotting._checks import as_scores, check_half_length
 
 # scores come from float32 networks: less than this, relative to their size, is no difference
 _FLAT = 1e-6
+Frames = NDArray[np.int64]
 
 
 def threshold(scores: ArrayLike, p: float = 0.55) -> float:
     """Threshold T = mean + p (max − mean) of the scores of one video (Eq. 12).
 
-    Parameters
-    ----------
-    scores : array_like, shape (n_frames,)
-        Smoothed scores; NaN is ignored.
-    p : float
-        In [0, 1]: 0 is the mean, 1 the maximum.
-
-    Returns
-    -------
-    float
-        NaN when no score is defined.
-
-    Raises
-    ------
-    DataError
-        ``p`` outside [0, 1], or scores that are infinite or of another shape.
+    Smoothed scores, (n_frames,); NaN is ignored, and the result where no score is defined. For p in
+    [0, 1], 0 is the mean and 1 the maximum. DataError for another p, or scores that are infinite or
+    of another shape.
     """
     if not 0 <= p <= 1:
         raise DataError(f"p: expected a share in [0, 1], found {p}")
@@ -53,14 +41,10 @@ def threshold(scores: ArrayLike, p: float = 0.55) -> float:
 
 
 def find_peaks(
-    scores: ArrayLike,
-    k_prime: int,
-    *,
-    p: float = 0.55,
-    single: bool = False,
+    scores: ArrayLike, k_prime: int, *, p: float = 0.55, single: bool = False,
     floor: float | None = None,
-) -> NDArray[np.int64]:
-    """Peak frames of one video.
+) -> Frames:  # fmt: skip
+    """Peak frames of one video, ascending.
 
     A plateau counts once, at its middle frame (the earlier of two). Of peaks closer than k' the
     highest stays, of equal ones the earliest. Scores that do not vary have no peak.
@@ -71,24 +55,14 @@ def find_peaks(
         Smoothed scores. NaN frames are ignored: the frames beside them are ends of the video, and
         no frame at an end is a local maximum.
     k_prime : int
-        Least distance of two peaks in frames.
+        Least distance of two peaks in frames, at least 1.
     p : float
-        Parameter of :func:`threshold`; of no effect on single peaks.
+        Parameter of `threshold`, which says what is raised; of no effect on single peaks.
     single : bool
         Take the highest frame only, without threshold; of equal ones the earliest. It may lie at
         an end. For videos known to hold exactly one expression.
     floor : float, optional
         Absolute score that a peak must reach as well.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_peaks,)
-        Frames, ascending.
-
-    Raises
-    ------
-    DataError
-        See :func:`threshold`; a k' below 1.
     """
     check_half_length(k_prime)
     values = as_scores(scores, allow_nan=True)
@@ -98,7 +72,8 @@ def find_peaks(
     if single:
         peaks = np.array([np.nanargmax(values)])
     else:
-        peaks = _local_maxima(values)
+        found = [r.start + signal.find_peaks(values[r])[0] for r in runs(~np.isnan(values))]
+        peaks = np.concatenate(found)
         peaks = apart(peaks[values[peaks] >= height], values, k_prime)
     if floor is not None:
         peaks = peaks[values[peaks] >= floor]
@@ -111,18 +86,12 @@ def is_flat(values: NDArray[np.float64]) -> bool:
     return defined.size == 0 or bool(np.ptp(defined) <= _FLAT * np.abs(defined).max())
 
 
-def _local_maxima(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Local maxima within every run of defined frames."""
-    defined = ~np.isnan(values)
-    borders = np.flatnonzero(np.diff(np.concatenate([[False], defined, [False]])))
-    runs = borders.reshape(-1, 2)
-    found = [start + signal.find_peaks(values[start:stop])[0] for start, stop in runs]
-    return np.concatenate([np.empty(0, np.int64), *found])
+def runs(mask: NDArray[np.bool_]) -> list[slice]:
+    """Runs of frames that are true, in order."""
+    return [run for (run,) in ndimage.find_objects(ndimage.label(mask)[0])]
 
 
-def apart(
-    peaks: NDArray[np.int64], values: NDArray[np.float64], distance: int
-) -> NDArray[np.int64]:
+def apart(peaks: Frames, values: NDArray[np.float64], distance: int) -> Frames:
     """Thin out peaks from the highest down, of equal ones from the first on.
 
     ``scipy.signal.find_peaks`` has the same rule but leaves ties to an unstable sort.

@@ -18,13 +18,9 @@ BalanceRule: TypeAlias = Literal["ratio", "released"]
 
 
 def balance(
-    targets: ArrayLike,
-    priority: ArrayLike,
-    *,
-    ratio: float = 8.0,
-    rule: BalanceRule = "ratio",
+    targets: ArrayLike, priority: ArrayLike, *, ratio: float = 8.0, rule: BalanceRule = "ratio"
 ) -> NDArray[np.int64]:
-    """Choose the frames to train on.
+    """Choose the frames to train on: indices into ``targets``, ascending, without repetition.
 
     Parameters
     ----------
@@ -43,11 +39,6 @@ def balance(
         ``int(max class / ratio)`` positives. Between the two it asks for more frames than there
         are: that gap is refused here.
 
-    Returns
-    -------
-    ndarray of int64, shape (n_kept,)
-        Indices into ``targets``, ascending, without repetition.
-
     Raises
     ------
     DataError
@@ -61,16 +52,12 @@ def balance(
         raise DataError(f"targets: expected shape (n,) of 0 and 1, found shape {labels.shape}")
     negative, positive = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
     if not (negative.size and positive.size):
-        raise DataError(
-            f"{negative.size} negative and {positive.size} positive frames cannot be balanced"
-        )
+        found = f"{negative.size} negative and {positive.size} positive frames"
+        raise DataError(f"{found} cannot be balanced")
     sizes = _released_sizes if rule == "released" else _ratio_sizes
-    n_negative, n_positive = sizes(negative.size, positive.size, ratio)
+    both = zip((negative, positive), sizes(negative.size, positive.size, ratio), strict=True)
     rank = np.asarray(priority)
-    kept = [
-        side[np.argsort(rank[side], kind="stable")[:size]]
-        for side, size in ((negative, n_negative), (positive, n_positive))
-    ]
+    kept = [side[np.argsort(rank[side], kind="stable")[:size]] for side, size in both]
     return np.sort(np.concatenate(kept))
 
 

@@ -26,16 +26,14 @@ from scipy.signal import windows
 from mecore.errors import OptionError
 from mecore.spotting._checks import as_scores, check_half_length, check_option
 
+Floats = NDArray[np.float64]
 Smoothing: TypeAlias = Literal["normalised", "written", "released", "gaussian", "exponential"]
 
 
 def smooth(
-    scores: ArrayLike,
-    k_prime: int,
-    *,
-    method: Smoothing = "normalised",
+    scores: ArrayLike, k_prime: int, *, method: Smoothing = "normalised",
     width: float | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:  # fmt: skip
     """Smooth the scores of one video.
 
     Parameters
@@ -80,24 +78,21 @@ def smooth(
     return smoothed
 
 
-def _weights(method: Smoothing, k_prime: int, width: float | None) -> NDArray[np.float64]:
+def _weights(method: Smoothing, k_prime: int, width: float | None) -> Floats:
     """Weights of the window that starts k' frames before its frame."""
     if method in ("gaussian", "exponential"):
         if width is None or not 0 < width < float("inf"):
             raise OptionError(f"width: method={method!r} needs a value above 0, found {width}")
-        window = windows.gaussian if method == "gaussian" else windows.exponential
-        shape = {"std": width} if method == "gaussian" else {"tau": width}
-        return np.asarray(window(2 * k_prime + 1, **shape), float)
+        if method == "gaussian":
+            return np.asarray(windows.gaussian(2 * k_prime + 1, width), float)
+        return np.asarray(windows.exponential(2 * k_prime + 1, tau=width), float)
     if width is not None:
         raise OptionError(f"width: method={method!r} has none, found {width}")
-    if method == "released":
-        return np.full(2 * k_prime, 1 / (2 * k_prime))
-    return np.ones(2 * k_prime + 1)
+    size = 2 * k_prime
+    return np.full(size, 1 / size) if method == "released" else np.ones(size + 1)
 
 
-def _window_sums(
-    values: NDArray[np.float64], weights: NDArray[np.float64], k_prime: int
-) -> NDArray[np.float64]:
+def _window_sums(values: Floats, weights: Floats, k_prime: int) -> Floats:
     """Sum of weights times values from k' frames before every frame, zeros outside the video.
 
     Added up shift by shift: every frame then sums in the same order, and equal windows give equal

@@ -1,5 +1,7 @@
 """Honest, oracle and chance of predictions whose scores are known beforehand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,16 +10,20 @@ from mecore.data.features import FlowImages
 from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, OptionError
 from mecore.evaluation.folds import leave_one_subject_out
+from mecore.evaluation.study import Execution
 from mecore.metrics.recognition import evaluate
-from mecore.studies.honest_evaluation.audit import (
+from mecore.models.flow.options import chosen
+from mecore.studies.honest_evaluation.fold import CLASSIFIERS, FlowTask
+from mecore.studies.honest_evaluation.scores import (
+    BEST,
     CHOICES,
-    Audit,
+    Answers,
+    best_of_subjects,
     choose,
-    mean_of_best_subjects,
+    column_of,
     step_scores,
 )
-from mecore.studies.honest_evaluation.fold import CLASSIFIERS, ClassifierTask, NetworkTask
-from mecore.studies.honest_evaluation.study import FlowStudy, Predictions, run_flow_study, small
+from mecore.studies.honest_evaluation.study import run_flow_study
 
 PEOPLE, EACH = 6, 6
 
@@ -34,7 +40,7 @@ def flow_data(signal=1.0, seed=0):
         {"database": "own", "subject": np.repeat([f"s{i}" for i in range(PEOPLE)], EACH),
          "sample": [f"{i:03}" for i in range(len(label))], "label": [classes[c] for c in label]}
     )  # fmt: skip
-    return FlowImages(load_manifest("phantom-short"), samples, images)
+    return FlowImages((load_manifest("phantom-short"),), samples, images)
 
 
 def guesses(n_steps, n_seeds=2, n_subjects=40, each=6, seed=0):
@@ -42,7 +48,7 @@ def guesses(n_steps, n_seeds=2, n_subjects=40, each=6, seed=0):
     rng = np.random.default_rng(seed)
     truth, subjects = rng.integers(0, 3, n_subjects * each), np.repeat(np.arange(n_subjects), each)
     steps = rng.integers(0, 3, (n_seeds, n_steps, len(truth)))
-    return Predictions("guess", "true", steps, steps[:, -1]), truth, subjects
+    return Answers(steps, steps[:, -1]), truth, subjects
 
 
 def uf1(predicted, truth):
@@ -50,54 +56,68 @@ def uf1(predicted, truth):
 
 
 def test_choosing_on_the_left_out_subjects_turns_guesses_into_results():
-    predictions, truth, subjects = guesses(n_steps=100)
-    score = {how: uf1(choose(predictions, how, truth, subjects, 3), truth) for how in CHOICES[:-1]}
+    answers, truth, subjects = guesses(n_steps=100)
+    score = {how: uf1(choose(answers, how, truth, subjects, 3), truth) for how in CHOICES[:-1]}
     assert score["honest"] == pytest.approx(1 / 3, abs=0.05)
     assert score["honest"] < score["oracle, one step"] <= score["oracle, step and seed"] < 0.45
     # 100 epochs of independent guesses, the best kept for every subject.
     assert score["oracle, step per subject"] > 0.65
-    assert mean_of_best_subjects(predictions.steps, truth, subjects, 3) > 0.65
+    assert best_of_subjects(answers.steps, truth, subjects, 3).mean() > 0.65
 
 
 def test_a_single_step_leaves_nothing_to_choose():
-    predictions, truth, subjects = guesses(n_steps=1, n_seeds=1)
+    answers, truth, subjects = guesses(n_steps=1, n_seeds=1)
     for how in CHOICES[:-1]:
-        np.testing.assert_array_equal(
-            choose(predictions, how, truth, subjects, 3), predictions.honest
-        )
+        np.testing.assert_array_equal(choose(answers, how, truth, subjects, 3), answers.honest)
 
 
 def test_the_oracle_takes_each_subject_s_best_step_and_of_equal_ones_the_last():
     truth, subjects = np.array([0, 1, 2, 0]), np.array([7, 7, 9, 9])
     steps = np.array([[[0, 0, 2, 0], [0, 1, 1, 1], [2, 1, 2, 0], [0, 1, 0, 0]]])
-    predictions = Predictions("m", "true", steps, steps[:, 0])
-    chosen = choose(predictions, "oracle, step per subject", truth, subjects, 3)
+    answers = Answers(steps, steps[:, 0])
+    best = choose(answers, "oracle, step per subject", truth, subjects, 3)
     # Subject 7: steps 1 and 3 are right; subject 9: steps 0 and 2.
-    assert chosen.tolist() == [[0, 1, 2, 0]]
+    assert best.tolist() == [[0, 1, 2, 0]]
     with pytest.raises(ValueError, match="no choice is called 'best'"):
-        choose(predictions, "best", truth, subjects, 3)
+        choose(answers, "best", truth, subjects, 3)
 
 
 def test_scores_of_steps_are_those_of_the_metrics():
-    predictions, truth, _ = guesses(n_steps=4)
-    scores = step_scores(predictions.steps, truth, 3)
-    expected = [[evaluate(truth, p, range(3))["uf1"] for p in run] for run in predictions.steps]
+    answers, truth, _ = guesses(n_steps=4)
+    scores = step_scores(answers.steps, truth, 3)
+    expected = [[evaluate(truth, p, range(3))["uf1"] for p in run] for run in answers.steps]
     np.testing.assert_allclose(scores, expected)
 
 
-def test_every_column_of_the_audit_has_its_rows_and_honest_lies_in_its_interval():
-    data = flow_data()
-    predictions, _, _ = guesses(5, n_subjects=PEOPLE, each=EACH)
-    other = Predictions("guess", "permuted", predictions.steps, predictions.honest)
-    audit = Audit(FlowStudy(data, (predictions, other), pd.DataFrame()), n_bootstrap=200)
-    rows = audit.rows()
-    assert set(rows.choice) == set(CHOICES)
-    assert set(rows.labels) == {"true", "permuted"}
-    scored = rows.dropna(subset="low")
-    assert ((scored.low <= scored.score) & (scored.score <= scored.high)).all()
-    assert audit.averaging().loc["guess", "pooled macro"] == pytest.approx(
-        rows.query("choice == 'honest' and measure == 'UF1' and labels == 'true'").score.iloc[0]
-    )
+FEW = chosen(epochs=3, batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    how = Execution(1, False, tmp_path_factory.mktemp("audit"))
+    models = ("STSTNet", "most frequent class")
+    return run_flow_study(flow_data(), FEW, how, models=models, seeds=(0, 1))
+
+
+def test_every_column_of_the_audit_has_its_scores_and_honest_lies_in_its_interval(study):
+    scores = study.scores
+    assert set(scores.column) == {column_of(c, k) for c in CHOICES for k in ("true", "permuted")}
+    known = scores.dropna(subset="low")
+    assert ((known.low <= known.score + 1e-9) & (known.score <= known.high + 1e-9)).all()
+    assert scores[scores.column == BEST].low.isna().all()
+    honest = scores.query("column == 'honest' and measure == 'uf1' and method == 'STSTNet'")
+    assert study.averaging().loc["STSTNet", "pooled macro"] == pytest.approx(honest.score.iloc[0])
+
+
+def test_each_habit_that_looks_at_the_left_out_subjects_scores_at_least_as_much(study):
+    own = study.scores.query("measure == 'uf1' and method == 'STSTNet'").set_index("column").score
+    assert own["honest"] <= own["oracle, one step"] + 1e-9
+    assert own["oracle, one step"] <= own["oracle, step and seed"] + 1e-9
+
+
+def test_with_true_labels_a_classifier_is_fitted_in_one_run_only(study):
+    assert len(study.predictions("most frequent class")) == 1
+    assert len(study.predictions("most frequent class", labels="permuted")) == 2
 
 
 def plans(data, labels="true"):
@@ -106,7 +126,7 @@ def plans(data, labels="true"):
 
 @pytest.mark.parametrize("name", ["STSTNet", "MEAN, recognition"])
 def test_a_network_learns_what_is_there_and_guesses_what_is_not(name):
-    task = NetworkTask(flow_data(), name, epochs=25, batch_size=16)
+    task = FlowTask(flow_data(), (name,), replace(FEW, epochs=25))
     learnt = pd.concat(r.rows for r in task(plans(task.data)))
     fooled = pd.concat(r.rows for r in task(plans(task.data, "permuted")))
     assert (learnt.truth == learnt.predicted).mean() > 0.9
@@ -114,29 +134,29 @@ def test_a_network_learns_what_is_there_and_guesses_what_is_not(name):
 
 
 def test_a_fold_answers_for_its_own_subject_and_every_epoch():
-    task = NetworkTask(flow_data(), "STSTNet", epochs=3, batch_size=16)
+    task = FlowTask(flow_data(), ("STSTNet",), FEW)
     for plan, result in zip(plans(task.data), task(plans(task.data)), strict=True):
         assert set(result.rows.subject) == set(plan.test)
         steps = result.tables["steps"]
         assert len(steps) == 3 * EACH
         last = steps[steps.step == 2].predicted.to_numpy()
-        assert [task.classes[c] for c in last] == result.rows.predicted.tolist()
+        assert [task.data.classes[c] for c in last] == result.rows.predicted.tolist()
 
 
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS.keys() - {"most frequent class"}))
 def test_a_classifier_chooses_its_setting_without_the_left_out_subject(name):
     data = flow_data(signal=0.3)
-    task = ClassifierTask(data, name)
-    first, *_ = plans(data)
-    result = task(first)
-    spoiled = FlowImages(data.manifest, data.samples, data.images.copy())
-    spoiled.images[task.of(first.test)] = 0
-    again = ClassifierTask(spoiled, name)(first)
+    task = FlowTask(data, (name,), FEW)
+    first = plans(data)[:1]
+    (result,) = task(first)
+    spoiled = replace(data, images=data.images.copy())
+    spoiled.images[task.of(first[0].test)] = 0
+    (again,) = FlowTask(spoiled, (name,), FEW)(first)
     assert result.rows.step.tolist() == again.rows.step.tolist()
 
 
 def test_permuted_labels_keep_their_number_and_leave_the_left_out_subject_alone():
-    task = NetworkTask(flow_data(), "STSTNet")
+    task = FlowTask(flow_data(), ("STSTNet",), FEW)
     plan = plans(task.data, "permuted")[0]
     labels, train = task.labels(plan), task.of(plan.train)
     assert sorted(labels[train]) == sorted(task.truth[train])
@@ -146,9 +166,9 @@ def test_permuted_labels_keep_their_number_and_leave_the_left_out_subject_alone(
 
 def test_one_class_to_train_on_is_refused():
     data = flow_data()
-    one = FlowImages(data.manifest, data.samples.assign(label="positive"), data.images)
+    one = replace(data, samples=data.samples.assign(label="positive"))
     with pytest.raises(DataError, match="one class only"):
-        NetworkTask(one, "STSTNet")(plans(one))
+        FlowTask(one, ("STSTNet",), FEW)(plans(one))
 
 
 def files(folder):
@@ -157,21 +177,20 @@ def files(folder):
 
 @pytest.mark.slow
 def test_a_study_repeats_byte_for_byte_with_another_number_of_workers(tmp_path):
-    data = flow_data()
-    plan = {"models": ["STSTNet", "most frequent class"], "seeds": [0], "epochs": 2}
-    one = run_flow_study(data, tmp_path / "one", workers=1, **plan)
-    run_flow_study(data, tmp_path / "two", workers=2, **plan)
-    assert files(tmp_path / "one") == files(tmp_path / "two")
-    honest = one.of("STSTNet").honest
-    np.testing.assert_array_equal(honest, one.of("STSTNet").steps[:, -1])
+    models = ("STSTNet", "most frequent class")
+    for workers in (1, 2):
+        how = Execution(workers, False, tmp_path / str(workers))
+        study = run_flow_study(flow_data(), FEW, how, models=models, seeds=(0,))
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    answers = study.answers("STSTNet")
+    np.testing.assert_array_equal(answers.honest, answers.steps[:, -1])
 
 
 def test_a_misspelt_model_is_answered_with_the_nearest_one(tmp_path):
     with pytest.raises(OptionError, match="did you mean 'STSTNet'"):
-        run_flow_study(flow_data(), tmp_path, models=["STSNet"])
+        run_flow_study(flow_data(), FEW, Execution(1, False, tmp_path), models=["STSNet"])
 
 
 def test_a_quick_run_takes_fewer_of_everything():
-    data, plan = small(flow_data(), seeds=5, epochs=0)
-    assert data.samples.subject.nunique() == PEOPLE
-    assert (len(plan["seeds"]), plan["epochs"]) == (2, 20)
+    assert flow_data().select(3).samples.subject.nunique() == 3
+    assert chosen("small").epochs < 100

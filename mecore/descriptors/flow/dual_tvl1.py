@@ -19,7 +19,6 @@ from mecore.descriptors.flow.dual_tvl1_kernels import Plan, Planes, iterate, lin
 from mecore.descriptors.flow.tvl1 import aligned_planes
 
 Floats = NDArray[np.float32]
-Image = NDArray[np.float32]
 
 TAU, LAMBDA, THETA, EPSILON = 0.25, 0.15, 0.3, 0.01
 SCALES, SCALE_STEP, SMALLEST = 5, 0.8, 16
@@ -27,21 +26,13 @@ WARPS, OUTER_ITERATIONS, INNER_ITERATIONS, MEDIAN = 5, 10, 30, 5
 
 
 class Level(NamedTuple):
-    """One level of a frame's pyramid.
+    """One level of a frame's pyramid."""
 
-    Parameters
-    ----------
-    value : array, (H, W), float32
-        Grey levels, 0-255.
-    moving : array, (H, W, 3), float32
-        Grey levels and their central differences along x and y.
-    """
-
-    value: Image
-    moving: Floats
+    value: Floats  # (H, W), grey levels 0-255
+    moving: Floats  # (H, W, 3), grey levels and their central differences along x and y
 
 
-def pyramid(frame: Image) -> list[Level]:
+def pyramid(frame: Floats) -> list[Level]:
     """Levels of one frame (H, W), float32, grey levels 0-255; full size first."""
     levels = [_level(frame)]
     for _ in range(SCALES - 1):
@@ -52,7 +43,7 @@ def pyramid(frame: Image) -> list[Level]:
     return levels
 
 
-def _level(frame: Image) -> Level:
+def _level(frame: Floats) -> Level:
     wide = cv2.copyMakeBorder(frame, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     along_x = np.float32(0.5) * (wide[1:-1, 2:] - wide[1:-1, :-2])
     along_y = np.float32(0.5) * (wide[2:, 1:-1] - wide[:-2, 1:-1])
@@ -60,26 +51,14 @@ def _level(frame: Image) -> Level:
 
 
 class DualTVL1:
-    """Solver for frames of one size, with its working memory. For one thread at a time.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Height and width of the frames, each at least 16.
-    """
+    """Solver for frames of one height and width, at least 16. For one thread at a time."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         shapes = [level.value.shape for level in pyramid(np.zeros(shape, np.float32))]
         self._works = [_Work(*s) for s in shapes]
 
     def flow(self, reference: list[Level], moved: list[Level]) -> Floats:
-        """Flow between two frames, from their pyramids.
-
-        Returns
-        -------
-        array, (H, W, 2), float32
-            u, v in pixels: what is at x in the reference is at x + (u, v) in the moved frame.
-        """
+        """Flow between two frames, from their pyramids; see `optical_flow`."""
         start = [np.zeros_like(reference[-1].value)] * 2
         for work, one, other in zip(self._works[::-1], reference[::-1], moved[::-1], strict=True):
             start = work.solve(start, one, other)
@@ -91,9 +70,7 @@ class _Work:
 
     def __init__(self, height: int, width: int) -> None:
         self._planes = Planes._make(aligned_planes(len(Planes._fields), (height + 2) * width))
-        self._u, self._v = (
-            p.reshape(height + 2, width)[1:-1] for p in (self._planes.u, self._planes.v)
-        )
+        self._u, self._v = (p.reshape(height + 2, width)[1:-1] for p in self._planes[:2])
         self._y, self._x = np.mgrid[:height, :width].astype(np.float32)
         numbers = LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * (height * width)
         self._plan = Plan._make([width, *map(np.float32, numbers), INNER_ITERATIONS])

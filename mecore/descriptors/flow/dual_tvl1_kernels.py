@@ -26,30 +26,14 @@ _IN_DOUBT = np.float32(0.01)
 
 
 class Plan(NamedTuple):
-    """Constants of the solver on one level.
-
-    Parameters
-    ----------
-    width : int
-        Pixels in a row.
-    limit : float32
-        λ θ: bound of a data step, in pixels per unit of gradient.
-    theta : float32
-        θ, the coupling.
-    dual : float32
-        τ / θ, step of the dual variables.
-    tolerance : float32
-        Sum of squared changes below which a linearisation is solved.
-    iterations : int
-        Most iterations between two median filters.
-    """
+    """Constants of the solver on one level."""
 
     width: int
-    limit: np.float32
-    theta: np.float32
-    dual: np.float32
-    tolerance: np.float32
-    iterations: int
+    limit: np.float32  # λ θ: bound of a data step, in pixels per unit of gradient
+    theta: np.float32  # the coupling θ
+    dual: np.float32  # τ / θ, step of the dual variables
+    tolerance: np.float32  # sum of squared changes below which a linearisation is solved
+    iterations: int  # most of them between two median filters
 
 
 class Planes(NamedTuple):
@@ -76,17 +60,10 @@ class Planes(NamedTuple):
 
 @compiled_exactly
 def linearise(planes: Planes, plan: Plan, value: Floats, warped: Floats) -> None:
-    """Expand I1(x + u) - I0(x) around the flow.
+    """Expand I1(x + u) - I0(x) around the flow; the data planes are written.
 
-    Parameters
-    ----------
-    planes : Planes
-        Its data planes are written.
-    plan : Plan
-    value : array, (height * width,)
-        Reference frame I0.
-    warped : array, (height * width * 3,)
-        I1 and its derivatives at x + u, three numbers per pixel.
+    ``value`` is the reference frame I0; ``warped`` I1 and its derivatives at x + u, three numbers
+    per pixel.
     """
     i, n = plan.width, value.size
     u, v, residual = planes.u[i : i + n], planes.v[i : i + n], planes.residual[i : i + n]

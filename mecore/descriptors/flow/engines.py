@@ -10,10 +10,9 @@ for another.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -22,12 +21,13 @@ from numpy.typing import NDArray
 from mecore.descriptors.flow import dual_tvl1, tvl1_pyramid
 from mecore.descriptors.flow.dual_tvl1 import DualTVL1
 from mecore.descriptors.flow.tvl1 import TVL1, TVL1Parameters
-from mecore.descriptors.flow.tvl1_pyramid import SMALLEST, Level
+from mecore.descriptors.flow.tvl1_pyramid import SMALLEST
 from mecore.errors import OptionError, nearest
 
 Engine = Literal["opencv", "dual", "fast", "graph", "dis"]
 Image = NDArray[Any]
 Floats = NDArray[np.float32]
+Solve = Callable[[Any, Any], Floats]
 T = TypeVar("T")
 
 
@@ -37,22 +37,15 @@ def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> 
     Parameters
     ----------
     reference, moved : array, (H, W), uint8, or float in [0, 1]
-        Grey images of one size, at least 16×16.
+        Grey images of one size, at least 16×16. ValueError for images that differ in size or type,
+        are no grey images, are too small, hold NaN, or floats outside [0, 1].
     engine : {"fast", "graph", "dual", "opencv", "dis"}
-        See `mecore.descriptors.flow.engines`.
+        See `mecore.descriptors.flow.engines`; OptionError for another.
 
     Returns
     -------
     array, (H, W, 2), float32
         u (right), v (down) in pixels: what is at x in ``reference`` is at x + (u, v) in ``moved``.
-
-    Raises
-    ------
-    ValueError
-        Images that differ in size or type, are no grey images, are too small, hold NaN, or floats
-        outside [0, 1].
-    OptionError
-        Unknown engine.
     """
     return next(flow_stream([reference, moved], 1, engine=engine))
 
@@ -60,26 +53,10 @@ def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> 
 def flow_pairs(
     clip: Image, distance: int, *, engine: Engine = "fast", threads: int = 1
 ) -> Iterator[Floats]:
-    """Flow of all pairs (i, i + distance) of a clip, in order.
+    """Flow of all pairs (i, i + distance) of a clip, in order: T - distance of (H, W, 2), float32.
 
-    Parameters
-    ----------
-    clip : array, (T, H, W), uint8, or float in [0, 1]
-        Grey frames.
-    distance : int
-        Frames between reference and moved frame, at least 1.
-    engine, threads
-        See `flow_stream`.
-
-    Returns
-    -------
-    iterator of array, (H, W, 2), float32
-        T - distance flows in pixels.
-
-    Raises
-    ------
-    ValueError
-        ``clip`` is not (T, H, W), or T is not more than ``distance``; else as `optical_flow`.
+    ``clip`` is (T, H, W), uint8, or float in [0, 1]. ValueError if it is not, or if T is not more
+    than ``distance``; else as `flow_stream`.
     """
     if np.ndim(clip) != 3:
         raise ValueError(f"a clip is an array (T, H, W) of grey frames, not {np.shape(clip)}")
@@ -113,10 +90,8 @@ def flow_stream(
 
     Raises
     ------
-    ValueError
+    ValueError, OptionError
         As `optical_flow`, with the number of the frame; ``distance`` or ``threads`` below 1.
-    OptionError
-        Unknown engine.
     """
     if engine not in get_args(Engine):
         raise OptionError(f"no flow engine {engine!r}: {nearest(str(engine), get_args(Engine))}")
@@ -133,73 +108,36 @@ def flow_stream(
     return _threaded(images, distance, engine, threads)
 
 
-class _Solver(Protocol):
-    """What an engine does: prepare each frame once, then solve pairs of prepared frames."""
-
-    def __init__(self, shape: tuple[int, int]) -> None: ...
-
-    @staticmethod
-    def prepare(image: Image) -> Any: ...
-
-    def flow(self, reference: Any, moved: Any) -> Floats: ...
-
-
-class _Fast:
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._solver = TVL1(shape, TVL1Parameters())
-
-    @staticmethod
-    def prepare(image: Image) -> list[Level]:
-        return tvl1_pyramid.pyramid(_grey_levels(image))
-
-    def flow(self, reference: list[Level], moved: list[Level]) -> Floats:
-        return self._solver.flow(reference, moved)
-
-
-class _Dual:
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._solver = DualTVL1(shape)
-
-    @staticmethod
-    def prepare(image: Image) -> list[dual_tvl1.Level]:
-        return dual_tvl1.pyramid(_grey_levels(image))
-
-    def flow(self, reference: list[dual_tvl1.Level], moved: list[dual_tvl1.Level]) -> Floats:
-        return self._solver.flow(reference, moved)
-
-
 def _grey_levels(image: Image) -> Floats:
     """0-255 in single precision, of bytes or fractions."""
     scale = 1 if image.dtype == np.uint8 else 255
     return np.multiply(image, np.float32(scale), dtype=np.float32)
 
 
-class _OpenCV:
-    _solver: Any
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._solver = cv2.optflow.DualTVL1OpticalFlow.create()
-
-    @staticmethod
-    def prepare(image: Image) -> Image:
-        # Floats are taken as [0, 1] by OpenCV, which multiplies them by 255.
-        return image if image.dtype == np.uint8 else image.astype(np.float32)
-
-    def flow(self, reference: Image, moved: Image) -> Floats:
-        return self._solver.calc(reference, moved, None)
+def _single(image: Image) -> Image:
+    """Bytes, or fractions in single precision, which OpenCV multiplies by 255."""
+    return image if image.dtype == np.uint8 else image.astype(np.float32)
 
 
-class _DIS(_OpenCV):
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-
-    @staticmethod
-    def prepare(image: Image) -> Image:
-        return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
+def _bytes(image: Image) -> Image:
+    return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
 
 
-_SOLVERS: dict[str, type[_Solver]] = {
-    "opencv": _OpenCV, "dual": _Dual, "fast": _Fast, "dis": _DIS,
+def _opencv(solver: Any) -> Solve:
+    return lambda reference, moved: solver.calc(reference, moved, None)
+
+
+def _dis(shape: tuple[int, int]) -> Solve:
+    return _opencv(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+
+
+# What prepares each frame once, and what makes a solver of pairs of prepared frames of one size.
+_SOLVERS: dict[str, tuple[Callable[[Image], Any], Callable[[tuple[int, int]], Solve]]] = {
+    "opencv": (_single, lambda _: _opencv(cv2.optflow.DualTVL1OpticalFlow.create())),
+    "dual": (lambda i: dual_tvl1.pyramid(_grey_levels(i)), lambda s: DualTVL1(s).flow),
+    "fast": (lambda i: tvl1_pyramid.pyramid(_grey_levels(i)),
+             lambda s: TVL1(s, TVL1Parameters()).flow),
+    "dis": (_bytes, _dis),
 }  # fmt: skip
 
 
@@ -242,34 +180,33 @@ def _pairs(items: Iterable[T], distance: int) -> Iterator[tuple[T, T]]:
 
 
 def _serial(images: Iterator[Image], distance: int, engine: Engine) -> Iterator[Floats]:
-    kind = _SOLVERS[engine]
-    solver: _Solver | None = None
-    ready = ((image.shape, kind.prepare(image)) for image in images)
+    prepare, solver_for = _SOLVERS[engine]
+    solve: Solve | None = None
+    ready = ((image.shape, prepare(image)) for image in images)
     for (shape, reference), (_, moved) in _pairs(ready, distance):
-        solver = solver or kind(shape)
-        yield solver.flow(reference, moved)
+        solve = solve or solver_for(shape)
+        yield solve(reference, moved)
 
 
 def _threaded(
     images: Iterator[Image], distance: int, engine: Engine, threads: int
 ) -> Iterator[Floats]:
-    kind = _SOLVERS[engine]
-    solvers: SimpleQueue[_Solver | None] = SimpleQueue()
-    for _ in range(threads):
-        solvers.put(None)
+    prepare, solver_for = _SOLVERS[engine]
+    idle: list[Solve] = []
 
     def solve(reference: Future[Any], moved: Future[Any], shape: tuple[int, int]) -> Floats:
-        solver = solvers.get()
         try:
-            solver = solver or kind(shape)
-            return solver.flow(reference.result(), moved.result())
-        finally:
-            solvers.put(solver)
+            solver = idle.pop()
+        except IndexError:
+            solver = solver_for(shape)
+        flow = solver(reference.result(), moved.result())
+        idle.append(solver)
+        return flow
 
     pending: deque[Future[Floats]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         # A frame is queued before the pairs that wait for it, so nobody waits for a later job.
-        ready = ((image.shape, pool.submit(kind.prepare, image)) for image in images)
+        ready = ((image.shape, pool.submit(prepare, image)) for image in images)
         for (shape, reference), (_, moved) in _pairs(ready, distance):
             pending.append(pool.submit(solve, reference, moved, shape))
             if len(pending) > 2 * threads:

@@ -14,18 +14,9 @@ Floats = NDArray[np.float32]
 def flow_image(flow: Floats, side: int = 28) -> Floats:
     """Shrink flow and strain, and scale each to the range that it has.
 
-    Parameters
-    ----------
-    flow : array, (H, W, 2), float32
-        Displacements u (right), v (down) in pixels, onset to apex.
-    side : int
-        Side of the image.
-
-    Returns
-    -------
-    array, (side, side, 3), float32
-        u, v and optical strain, each in [0, 1] over the image; 0 where it is the same everywhere.
-        The scaling is that of the images made public with STSTNet (Liong et al. 2019).
+    Of a flow (H, W, 2), float32, u (right) and v (down) in pixels, an image (side, side, 3),
+    float32: u, v and optical strain, each in [0, 1] over the image; 0 where it is the same
+    everywhere. The scaling is that of the images made public with STSTNet (Liong et al. 2019).
     """
     channels = np.dstack([flow, optical_strain(flow)])
     small = cv2.resize(channels, (side, side), interpolation=cv2.INTER_AREA)

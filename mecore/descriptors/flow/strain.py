@@ -22,32 +22,23 @@ def optical_strain(flow: Floats, differences: Differences = "backward") -> Float
     Parameters
     ----------
     flow : array, (..., H, W, 2), float
-        Displacements u (right), v (down) in pixels; H and W at least 2.
+        Displacements u (right), v (down) in pixels; ValueError for another shape, H or W below 2.
     differences : {"backward", "forward", "central"}
         ``backward``: u[y, x] - u[y, x-1], zero in the first row and column (released MEAN code).
         ``forward``: u[y, x+1] - u[y, x], zero in the last row and column (SOFTNet).
-        ``central``: ½ (u[y, x+1] - u[y, x-1]), one-sided on the border.
+        ``central``: ½ (u[y, x+1] - u[y, x-1]), one-sided on the border. OptionError for others.
 
     Returns
     -------
     array, (..., H, W), float32
         At least 0, no unit (pixels per pixel). Zero for a translation.
-
-    Raises
-    ------
-    OptionError
-        Unknown ``differences``.
-    ValueError
-        ``flow`` is not (..., H, W, 2), or too small to be differentiated.
     """
     if differences not in get_args(Differences):
         hint = nearest(str(differences), get_args(Differences))
         raise OptionError(f"no differences called {differences!r}: {hint}")
     flow = np.asarray(flow, np.float32)
     if flow.ndim < 3 or flow.shape[-1] != 2 or min(flow.shape[-3:-1]) < 2:
-        raise ValueError(
-            f"flow must be (..., H, W, 2) with H and W of at least 2, not {flow.shape}"
-        )
+        raise ValueError(f"flow must be (..., H, W, 2) with sides of at least 2, not {flow.shape}")
     dy, dx = (_difference(flow, axis, differences) for axis in (-3, -2))
     shear = dy[..., 0] + dx[..., 1]
     return np.sqrt(dx[..., 0] ** 2 + dy[..., 1] ** 2 + np.float32(0.5) * shear**2)

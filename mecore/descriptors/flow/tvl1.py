@@ -77,14 +77,7 @@ class TVL1Parameters:
 
 
 class TVL1:
-    """Solver for frames of one size, with its working memory. For one thread at a time.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Height and width of the frames.
-    parameters : TVL1Parameters
-    """
+    """Solver for frames of one height and width, with its memory. For one thread at a time."""
 
     def __init__(self, shape: tuple[int, int], parameters: TVL1Parameters) -> None:
         self._shape = shape
@@ -93,13 +86,7 @@ class TVL1:
         self._works = [_work(*s, steps) for s, steps in zip(shapes, self._steps, strict=True)]
 
     def flow(self, reference: list[Level], moved: list[Level]) -> Floats:
-        """Flow between two frames, from their pyramids.
-
-        Returns
-        -------
-        array, (H, W, 2), float32
-            u, v in pixels: what is at x in the reference is at x + (u, v) in the moved frame.
-        """
+        """Flow between two frames, from their pyramids; see `optical_flow`."""
         works = self._works
         works[-1].u[:] = works[-1].v[:] = 0
         for k in reversed(range(len(works))):

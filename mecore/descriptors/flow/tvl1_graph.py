@@ -37,7 +37,7 @@ class _Level(NamedTuple):
 
 
 def stream(frames: Iterable[Floats], distance: int, batch: int = BATCH) -> Iterator[Floats]:
-    """Flow of all pairs (i, i + distance) while frames arrive.
+    """Flow of all pairs (i, i + distance) while frames arrive; see `engines.flow_stream`.
 
     Parameters
     ----------
@@ -47,22 +47,7 @@ def stream(frames: Iterable[Floats], distance: int, batch: int = BATCH) -> Itera
         Frames between reference and moved frame.
     batch : int
         Most pairs computed at once. Where the memory does not suffice, half as many are tried, and
-        half of that, down to one pair.
-
-    Yields
-    ------
-    array, (H, W, 2), float32
-        u, v in pixels.
-
-    Warns
-    -----
-    RuntimeWarning
-        The batch was halved.
-
-    Raises
-    ------
-    MemoryError
-        The memory does not even suffice for one pair.
+        half of that, with a RuntimeWarning; MemoryError where it does not suffice for one pair.
     """
     source = iter(frames)
     held = list(islice(source, distance))
@@ -196,10 +181,8 @@ def _sum(x: Any) -> Any:
 def _warp(coefficients: Any, u: Any, v: Any) -> tuple[Any, Any]:
     """The spline at x + (u, v), and where that lies in the image."""
     height, width = coefficients.shape[1:]
-    to_y, to_x = (
-        v + np.arange(height, dtype=np.float32)[:, None],
-        u + np.arange(width, dtype=np.float32),
-    )
+    to_y = v + np.arange(height, dtype=np.float32)[:, None]
+    to_x = u + np.arange(width, dtype=np.float32)
     y, x = tf.clip_by_value(to_y, 0, height - 1), tf.clip_by_value(to_x, 0, width - 1)
     seen = tf.cast((y == to_y) & (x == to_x), tf.float32)
     rows, columns = _taps(y, height), _taps(x, width)

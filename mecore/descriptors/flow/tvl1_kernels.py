@@ -28,32 +28,16 @@ CHUNK = 256
 
 
 class Steps(NamedTuple):
-    """Constants of the solver on one level, in single precision to keep the loops in it.
-
-    Parameters
-    ----------
-    primal, dual : float32
-        Step lengths; their product is at most 1/8.
-    limit : float32
-        λ primal: bound of a data step, in pixels per unit of gradient.
-    share : float32
-        primal / (primal + θ): how much of the way to a residual of zero a data step goes.
-    relaxation : float32
-        Between 1 and 2.
-    tolerance : float32
-        Mean squared change per iteration, pixels², below which the level is solved.
-    warps, iterations : int
-        Numbers of linearisations, and of iterations for each.
-    """
+    """Constants of the solver on one level, in single precision to keep the loops in it."""
 
     primal: np.float32
-    dual: np.float32
-    limit: np.float32
-    share: np.float32
-    relaxation: np.float32
-    tolerance: np.float32
+    dual: np.float32  # step lengths; their product is at most 1/8
+    limit: np.float32  # λ primal: bound of a data step, in pixels per unit of gradient
+    share: np.float32  # primal / (primal + θ), of the way to a residual of zero in a data step
+    relaxation: np.float32  # between 1 and 2
+    tolerance: np.float32  # mean squared change per iteration, pixels², of a solved level
     warps: int
-    iterations: int
+    iterations: int  # for each linearisation
 
 
 class Work(NamedTuple):

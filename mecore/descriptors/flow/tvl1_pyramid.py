@@ -29,29 +29,18 @@ _HALVE = np.array([1, 3, 3, 1], np.float32) / 8
 
 
 class Level(NamedTuple):
-    """One level of a frame's pyramid; images are flattened row by row.
+    """One level of a frame's pyramid; images are flattened row by row, (height * width,).
 
-    Parameters
-    ----------
-    height, width : int
-        Pixels.
-    value : array, (height * width,), float32
-        The spline at the pixels, grey levels.
-    grad_x, grad_y : array, (height * width,), float32
-        Its derivatives, grey levels per pixel.
-    inverse_norm : array, (height * width,), float32
-        1 / (grad_x² + grad_y²), bounded.
-    patches : array, ((height + 4) * (width + 4),), complex128
-        Spline coefficients with a replicated border (one row and column before, three behind);
-        each element packs four neighbours of a row as 16 bytes.
+    ``patches``, ((height + 4) * (width + 4),), are spline coefficients with a replicated border
+    (one row and column before, three behind); each packs four neighbours of a row as 16 bytes.
     """
 
     height: int
     width: int
-    value: Floats
-    grad_x: Floats
+    value: Floats  # the spline at the pixels, grey levels
+    grad_x: Floats  # its derivatives, grey levels per pixel
     grad_y: Floats
-    inverse_norm: Floats
+    inverse_norm: Floats  # 1 / (grad_x² + grad_y²), bounded
     patches: NDArray[np.complex128]
 
 
@@ -64,13 +53,7 @@ def level_shapes(shape: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def pyramid(frame: Floats) -> list[Level]:
-    """Levels of one frame, full size first.
-
-    Parameters
-    ----------
-    frame : array, (H, W), float32
-        Grey levels, 0-255; at least 16×16.
-    """
+    """Levels of one frame (H, W), float32, grey levels 0-255, at least 16×16; full size first."""
     # Sums of squares stay small, hence exact enough in single precision, around a mean of zero.
     coefficients = frame - np.float32(frame.mean())
     levels = [_level(coefficients)]
@@ -125,10 +108,8 @@ def _evaluate(
 def _pack(padded: Floats, packed: Floats) -> None:
     """Write each coefficient with the three that follow it."""
     for i in range(padded.size - 3):
-        packed[4 * i] = padded[i]
-        packed[4 * i + 1] = padded[i + 1]
-        packed[4 * i + 2] = padded[i + 2]
-        packed[4 * i + 3] = padded[i + 3]
+        for k in range(4):
+            packed[4 * i + k] = padded[i + k]
 
 
 @compiled

@@ -15,18 +15,20 @@ def bounds(n: int, blocks: int) -> Indices:
     return np.arange(blocks + 1) * n // blocks
 
 
+def block_of(shape: tuple[int, ...], blocks: int) -> Indices:
+    """Number of the block of each pixel of a grid of ``blocks``² equal blocks, (H, W)."""
+    rows, columns = (block_votes(n, blocks, None)[0] for n in shape)
+    return rows[:, None] * blocks + columns
+
+
 def block_votes(n: int, blocks: int, overlap: float | None) -> tuple[Indices, Indices]:
     """Blocks that each of n positions along one axis belongs to.
 
     With an overlap w, blocks are B = ⌊(n + o (b − 1)) / b⌋ long and overlap by
     o = max(⌈(⌈n/b⌉ − 1) w⌉ − 1, 0) positions, so that w = 0.7 is not 70 %. A voxel votes for the
     block of its two first indices (row, column) and, if either differs, for that of its two second
-    ones: never for the two mixed blocks (Oulu's LBP-TOP of 2010-2015; the thesis' baseline).
-
-    Returns
-    -------
-    first, second : array of int64, (n,)
-        Equal where a position belongs to one block only.
+    ones: never for the two mixed blocks (Oulu's LBP-TOP of 2010-2015; the thesis' baseline). First
+    and second block are (n,) each, equal where a position belongs to one block only.
     """
     at = np.arange(n)
     if overlap is None:

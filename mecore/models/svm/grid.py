@@ -36,15 +36,8 @@ Plan = tuple[Floats, Floats, Indices, Indices]
 class PolynomialGrid:
     """Settings of a polynomial kernel, in the order (degree, coef, gamma, C).
 
-    Parameters
-    ----------
-    degrees, coefs, gammas, penalties : tuple of numbers
-        Values of each axis; penalties are values of C.
-
-    Raises
-    ------
-    OptionError
-        An empty axis, or a value that is no degree ≥ 1, coef ≥ 0, gamma > 0 or C > 0.
+    Each axis is a tuple of numbers, penalties are values of C; OptionError for an empty axis, or
+    a value that is no degree ≥ 1, coef ≥ 0, gamma > 0 or C > 0.
     """
 
     degrees: tuple[int, ...] = (2, 3, 4, 5)
@@ -67,11 +60,7 @@ class PolynomialGrid:
 
     @cached_property
     def plan(self) -> Plan:
-        """What is to be solved.
-
-        Kernels (q, 3), the penalties of each in descending order, where they end, and which of
-        them belongs to each setting.
-        """
+        """Kernels (q, 3), descending penalties of each, their ends, place of each setting."""
         groups: dict[Kernel, dict[float, float]] = defaultdict(dict)
         keys = []
         for degree, coef, gamma, penalty in self.settings:
@@ -80,17 +69,13 @@ class PolynomialGrid:
             kernel = degree, coef / factor, gamma / factor if coef else 1.0
             # Twelve digits: 10 * 0.1**2 is 0.1.
             keys.append((kernel, float(f"{bound:.12g}")))
-            groups[keys[-1][0]][keys[-1][1]] = bound
-        bounds: list[float] = []
-        ends: list[int] = []
-        place = {}
-        for kernel, members in groups.items():
-            for number in sorted(members, reverse=True):
-                place[kernel, number] = len(bounds)
-                bounds.append(members[number])
-            ends.append(len(bounds))
+            groups[kernel][keys[-1][1]] = bound
+        order = [(kernel, c) for kernel, found in groups.items() for c in sorted(found)[::-1]]
+        place = {key: number for number, key in enumerate(order)}
+        bounds = [groups[kernel][c] for kernel, c in order]
+        ends = np.cumsum([len(found) for found in groups.values()])
         of_each = [place[key] for key in keys]
-        return np.array(list(groups), float), np.array(bounds), np.array(ends), np.array(of_each)
+        return np.array(list(groups), float), np.array(bounds), ends, np.array(of_each)
 
 
 THESIS = PolynomialGrid()
@@ -99,12 +84,9 @@ COARSE = PolynomialGrid(gammas=tuple(k / 100 for k in range(1, 100, 10)))
 
 
 def gram_matrix(features: ArrayLike) -> Floats:
-    """Inner products of all samples, (n, n).
+    """Inner products of all samples, (n, n), of features (n, d).
 
-    Raises
-    ------
-    DataError
-        Not (n, d), or NaN or infinite values: the first such sample is named.
+    DataError for another shape, or NaN or infinite values: the first such sample is named.
     """
     x = np.asarray(features, np.float64)
     if x.ndim != 2 or not x.size:
@@ -127,7 +109,8 @@ def predict_grid(
     labels : array, (n,), int
         Classes 0 … 254.
     train, test : array of int
-        Which samples to train on and to predict.
+        Which samples to train on and to predict; DataError if the former have fewer than two
+        classes.
     grid : PolynomialGrid
         The settings.
 
@@ -135,11 +118,6 @@ def predict_grid(
     -------
     array, (len(test), len(grid)), uint8
         Predicted classes; those of ``SVC(kernel="poly")`` with the same setting.
-
-    Raises
-    ------
-    DataError
-        Fewer than two classes to train on.
     """
     train = np.asarray(train)[np.argsort(labels[train], kind="stable")]
     known = np.unique(labels[train])

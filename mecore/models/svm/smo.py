@@ -36,38 +36,21 @@ _VALUE = np.int64(0x7FFF_FFFF_FFFF_FFFF)  # all bits but the sign
 class State(NamedTuple):
     """A two-class problem of l samples while it is solved; samples change places as they shrink.
 
-    Parameters
-    ----------
-    kernel : array, (l, w), float32
-        w is l, filled up to whole vectors, as in all that follows.
-    diagonal : array, (w,)
-        Of the kernel, in double precision.
-    weights : array, (w,)
-        y times the multiplier, which lies in [0, C].
-    lows, highs : array, (w,)
-        Limits of the weights: 0 and C where y is 1, -C and 0 where it is -1.
-    gradient, bounded : array, (w,)
-        y times the gradient of the dual; the part of it that stems from multipliers at C.
-    rises, falls : array, (w,)
-        0 where the weight may still grow, or shrink; else, and where a sample is set aside, -inf.
-    scores, bits : array, (w,), float64 and int64
-        Room for what a largest is looked for in, and the same memory as whole numbers.
-    order : array, (l,), int64
-        Which sample stands where.
+    Arrays are (w,), which is l, filled up to whole vectors.
     """
 
-    kernel: NDArray[np.float32]
-    diagonal: Floats
-    weights: Floats
-    lows: Floats
+    kernel: NDArray[np.float32]  # (l, w)
+    diagonal: Floats  # of the kernel, in double precision
+    weights: Floats  # y times the multiplier, which lies in [0, C]
+    lows: Floats  # limits of the weights: 0 and C where y is 1, -C and 0 where it is -1
     highs: Floats
-    gradient: Floats
-    bounded: Floats
-    rises: Floats
-    falls: Floats
-    scores: Floats
-    bits: NDArray[np.int64]
-    order: NDArray[np.int64]
+    gradient: Floats  # y times the gradient of the dual
+    bounded: Floats  # the part of it that stems from multipliers at C
+    rises: Floats  # 0 where the weight may still grow; else, and where a sample is aside, -inf
+    falls: Floats  # the same for weights that may shrink
+    scores: Floats  # room for what a largest is looked for in
+    bits: NDArray[np.int64]  # the same memory as whole numbers
+    order: NDArray[np.int64]  # (l,): which sample stands where
 
 
 @compiled_inside
@@ -191,8 +174,7 @@ def _look_at(s: State, active: int) -> None:
     """Note in which directions weights may move; those of samples set aside, in none."""
     for t in range(active):
         _may_move(s, t)
-    s.rises[active:] = -np.inf
-    s.falls[active:] = -np.inf
+    s.rises[active:] = s.falls[active:] = -np.inf
 
 
 @_rarely
@@ -210,11 +192,10 @@ def _shrink(s: State, active: int, restored: bool) -> tuple[int, bool]:
     while t < active:
         if _settled(s, t, up, low):
             active -= 1
-            while active > t:
-                if not _settled(s, active, up, low):
-                    _swap(s, t, active)
-                    break
+            while active > t and _settled(s, active, up, low):
                 active -= 1
+            if active > t:
+                _swap(s, t, active)
         t += 1
     _look_at(s, active)
     return active, restored
@@ -231,8 +212,7 @@ def _threshold(s: State) -> float:
         elif s.weights[t] <= s.lows[t]:
             upper = min(upper, value)
         else:
-            free += 1
-            total += value
+            free, total = free + 1, total + value
     return total / free if free else (upper + lower) / 2
 
 
@@ -260,10 +240,8 @@ def solve(kernel: NDArray[np.float64], y: Floats, bound: float) -> tuple[Floats,
 
     Parameters
     ----------
-    kernel : array, (l, l), float64
-        Kernel of the training samples.
-    y : array, (l,), float64
-        +1 or -1.
+    kernel, y : array, (l, l) and (l,), float64
+        Kernel of the training samples; +1 or -1 for each.
     bound : float
         The penalty C > 0.
 
@@ -271,16 +249,12 @@ def solve(kernel: NDArray[np.float64], y: Floats, bound: float) -> tuple[Floats,
     -------
     weights : array, (l,)
         Multiplier times y of each sample.
-    rho : float
-        The decision for x is sum(weights * kernel(samples, x)) - rho.
-    top : float
-        Largest multiplier on the way. If it is below ``bound``, every bound above it has this
-        solution.
+    rho, top : float
+        The decision for x is sum(weights * kernel(samples, x)) - rho; the largest multiplier on
+        the way. If it is below ``bound``, every bound above it has this solution.
     """
-    size = y.size
-    s = _begin(kernel, y, bound)
-    weights = s.weights
-    active, restored, top = size, False, 0.0
+    size, s = y.size, _begin(kernel, y, bound)
+    weights, active, restored, top = s.weights, size, False, 0.0
     countdown = min(size, 1000) + 1
     while True:
         countdown -= 1
@@ -351,20 +325,15 @@ def predict_kernels(
 
     Parameters
     ----------
-    gram : array, (n, n)
-        Inner products of the training samples.
-    across : array, (m, n)
-        Of test and training samples.
-    labels : array, (n,), int64
-        Classes of the training samples, ascending.
-    n_classes : int
-        Classes without a training sample take no part.
+    gram, across : array, (n, n) and (m, n)
+        Inner products of the training samples, and of test and training samples.
+    labels, n_classes : array, (n,), int64, and int
+        Classes of the training samples, ascending; those without one take no part.
     kernels : array, (q, 3)
         Degree, coef, gamma.
-    bounds : array, (p,)
-        Values of C of the first kernel, descending, then of the second …
-    ends : array, (q,), int64
-        Where the values of each kernel end.
+    bounds, ends : array, (p,), and (q,), int64
+        Values of C of the first kernel, descending, then of the second …, and where those of each
+        kernel end.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from mecore.models.roi.sequence_training import Sequences, SequenceStage, pad
 from mecore.models.roi.stacked import StackedCnns
 from mecore.runtime import seed_of
 from mecore.studies.roi_cnn_lstm.features import clip_patches
-from mecore.studies.roi_cnn_lstm.fold import RoiTask, Truth
+from mecore.studies.roi_cnn_lstm.labels import LabelledClips, Truth
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ PADDED = 4
 _SCALING = "scaling"
 
 
-def run_folds(task: RoiTask, plans: Sequence[FoldPlan]) -> list[FoldResult]:
+def run_folds(task: LabelledClips, plans: Sequence[FoldPlan]) -> list[FoldResult]:
     """Train both stages on the training subjects of each plan, and test on the others.
 
     The left-out subjects are watched, for learning curves, and nothing else.
@@ -39,7 +39,7 @@ def run_folds(task: RoiTask, plans: Sequence[FoldPlan]) -> list[FoldResult]:
     return [_fold(task, plan, features) for plan in plans]
 
 
-def _fold(task: RoiTask, plan: FoldPlan, features: Sequences | None = None) -> FoldResult:
+def _fold(task: LabelledClips, plan: FoldPlan, features: Sequences | None = None) -> FoldResult:
     seconds: dict[str, float] = {}
     rng = runtime.start(seed_of(plan.seed, plan.name))
     truth = task.truth(plan)
@@ -61,7 +61,7 @@ def _fold(task: RoiTask, plan: FoldPlan, features: Sequences | None = None) -> F
 
 
 def _features(
-    task: RoiTask, truth: Truth, train: Ints, test: Ints, rng: np.random.Generator,
+    task: LabelledClips, truth: Truth, train: Ints, test: Ints, rng: np.random.Generator,
     seconds: dict[str, float],
 ) -> tuple[Sequences, Tables, RegionCnns]:  # fmt: skip
     """Train the CNNs on some clips; what they say of all, and of the frames of the tested ones."""
@@ -80,7 +80,9 @@ def _features(
     return pad([f for f, _ in looked], task.options.length), tables, cnns
 
 
-def _region_counts(task: RoiTask, test: Ints, labels: Ints, outputs: list[Floats]) -> pd.DataFrame:
+def _region_counts(
+    task: LabelledClips, test: Ints, labels: Ints, outputs: list[Floats]
+) -> pd.DataFrame:
     """Frames of the left-out subjects by region, label and prediction of the region's CNN."""
     rows = [
         {"region": name, "truth": int(labels[i, r]), "predicted": int(p)}
@@ -92,7 +94,7 @@ def _region_counts(task: RoiTask, test: Ints, labels: Ints, outputs: list[Floats
     return pd.DataFrame(rows).groupby(keys, sort=False).size().rename("n").reset_index()
 
 
-def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
+def _weights(task: LabelledClips, cnns: RegionCnns) -> pd.DataFrame:
     arrays = [
         (name, np.asarray(w))
         for name, m in zip(task.regions, cnns.models, strict=True)
@@ -103,7 +105,7 @@ def _weights(task: RoiTask, cnns: RegionCnns) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["region", "shape", "values"])
 
 
-def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
+def restore(weights: pd.DataFrame, task: LabelledClips) -> RegionCnns:
     """Build the region CNNs of a stored fold from its table ``weights``."""
     cnns = RegionCnns(task.regions, len(task.classes) + 1, task.options)
     arrays: dict[str, list[Floats]] = {}
@@ -118,7 +120,7 @@ def restore(weights: pd.DataFrame, task: RoiTask) -> RegionCnns:
 
 
 def _sequences(
-    task: RoiTask, truth: Ints, features: Sequences, sides: tuple[Ints, Ints], seed: int,
+    task: LabelledClips, truth: Ints, features: Sequences, sides: tuple[Ints, Ints], seed: int,
     variants: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """Train the sequence network, and its variants in the same graph; rows, curves, variants."""
