@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from mecore.book.execute import mark_of, run_chapter, seconds_file, stored_mark
 from mecore.book.pages import OTHER_SECONDS, PAGES, SCALES
-from mecore.book.preflight import check_build, check_references
+from mecore.book.preflight import check_build, check_places, check_references
 from mecore.book.progress import Progress, clock, expected_seconds, roughly, store_seconds
 from mecore.book.render import render
 from mecore.data.datasets import PHANTOMS, Scale, phantom_folder, phantom_root
@@ -38,9 +38,9 @@ make book SCALE={other}     # or, without a checkout: mecore book --scale {other
 ```
 """
 _MEANING = {
-    "small": "four invented people, short videos, one seed and few epochs. Every cell was run, but "
-    "scores of so little are scattered widely",
-    "full": "all invented people, three seeds and the epochs of the papers",
+    "small": "four invented people, short videos and short training. Every cell was run, but "
+    "scores of so few samples scatter widely",
+    "full": "all invented people, several seeds and full training",
 }
 Stages = list[tuple[str, str, float]]
 
@@ -71,6 +71,7 @@ def build_book(scale: Scale = "small", workers: int = 1) -> Path:
     if scale not in SCALES:
         raise OptionError(f"scale={scale!r}; {nearest(scale, SCALES)}")
     folder, begun = shared_folder("book"), time.monotonic()
+    check_places(folder)
     with _alone(folder):
         write_scale(folder, scale)
         check_build(folder, PAGES, scale)
@@ -87,7 +88,6 @@ def build_book(scale: Scale = "small", workers: int = 1) -> Path:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One build at a time; the lock of a killed one is gone with it."""
-    (folder / "_build").mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "_build" / ".lock", timeout=0):
             yield

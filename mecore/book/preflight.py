@@ -23,6 +23,32 @@ from mecore.errors import ExternalFileError, MecoreError
 _STALE = 3600.0  # seconds
 
 
+def check_places(folder: Path) -> None:
+    """Check that all folders can be written that a build of the book in a folder writes to.
+
+    Raises
+    ------
+    MecoreError
+        One cannot.
+    """
+    for place in (
+        folder / "chapters",
+        folder / "_build",
+        results_home(),
+        cache_home(),
+        data_home(),
+    ):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=place).close()
+        except OSError as error:
+            raise MecoreError(
+                f"cannot be written: {error.strerror or error}", where=place,
+                todo="grant write permission, or name other folders in MECORE_RESULTS, "
+                "MECORE_CACHE and MECORE_DATA",
+            ) from error  # fmt: skip
+
+
 def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
     """Remove what a killed build has left, and check what a build needs.
 
@@ -38,7 +64,7 @@ def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
     Raises
     ------
     MecoreError
-        Something is missing, unknown or cannot be written.
+        Something is missing or unknown.
     """
     sweep(folder)
     for left in data_home().glob(".phantom-*"):
@@ -49,7 +75,7 @@ def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
     for page in pages.values():
         check_parameters(chapter_notebook(page.chapter), page.parameters(scale))
     datasets = {page.parameters(scale).get("dataset") for page in pages.values()}
-    problems = [*_programs(), *_places(folder), *_contents(folder, pages), *_external(datasets)]
+    problems = [*_programs(), *_contents(folder, pages), *_external(datasets)]
     if problems:
         raise MecoreError("the book cannot be built:\n  " + "\n  ".join(problems), where=folder)
 
@@ -77,21 +103,6 @@ def _programs() -> Iterator[str]:
     for module in ("jupyter_book", "papermill", "ipykernel"):
         if importlib.util.find_spec(module) is None:
             yield f"{module} is not installed; pip install 'mecore[book]'"
-
-
-def _places(folder: Path) -> Iterator[str]:
-    for place in (
-        folder / "chapters",
-        folder / "_build",
-        results_home(),
-        cache_home(),
-        data_home(),
-    ):
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=place).close()
-        except OSError as error:
-            yield f"{place} cannot be written: {error.strerror or error}"
 
 
 def _contents(folder: Path, pages: Mapping[str, Page]) -> Iterator[str]:

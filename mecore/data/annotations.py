@@ -14,17 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from mecore.data.corrections import correct
-from mecore.data.find import Problem, annotation_file, find_videos, left_out
+from mecore.data.find import Problem, annotation_file, find_videos, left_out, listed
 from mecore.data.frames import number_images
-from mecore.data.records import Record, Table, read_join, read_records
-from mecore.data.schema import Annotations, Edition, Manifest
+from mecore.data.records import Record, Table, correct, read_join, read_records
+from mecore.data.schema import Annotations, Edition, Join, Manifest
 from mecore.errors import DataError, nearest
 
 COLUMNS = ["database", "subject", "video", "sample", "kind", "onset", "apex", "offset", "emotion",
            "action_units", "fps"]  # fmt: skip
 FRAMES = ("onset", "apex", "offset")
-_CORRECT = "correct it in the manifest under `corrections`, with a reason and a source"
+CORRECT = "correct it in the manifest under `corrections`, with a reason and a source"
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,8 @@ class Reading:
 
     Parameters
     ----------
-    path : Path
-        The file; the data root where there is none.
-    edition : Edition
-        Which edition of the file it is.
+    path, edition
+        The file and which edition it is; the data root where there is none.
     samples : DataFrame
         One row per expression, columns `COLUMNS`; frames as nullable integers.
     places : list of str
@@ -45,10 +42,8 @@ class Reading:
         One row per correction of the manifest: what it sets and why, ``applied``, ``status``.
     rows : DataFrame
         Emotion and kind of each row of the sheet; a further interval of a row does not count.
-    problems : list of Problem
-        Rows that were refused.
-    notes : list of Problem
-        What was done by a rule of the manifest.
+    problems, notes : list of Problem
+        Rows that were refused; what was done by a rule of the manifest.
     """
 
     path: Path
@@ -62,30 +57,16 @@ class Reading:
 
 
 def refuse(problems: list[Problem], name: str) -> None:
-    """Raise the first problem of a database, with the number of the others.
-
-    Raises
-    ------
-    DataError
-        If there is any.
-    """
+    """Raise the first problem of a database, if any, as a `DataError` that counts the others."""
     if problems:
         first, rest = problems[0], len(problems) - 1
         more = f"\n  There are {rest} more: mecore data check {name} --root DIR lists them all"
-        raise DataError(
-            first.what, where=first.where, todo=(first.todo or "correct it") + more * (rest > 0)
-        )
+        todo = (first.todo or "correct it") + more * (rest > 0)
+        raise DataError(first.what, where=first.where, todo=todo)
 
 
 def read_annotations(manifest: Manifest, root: Path) -> Reading:
     """Read every annotated expression of a database, and list what is wrong with it.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Facts of the edition.
-    root : Path
-        Folder of the database.
 
     Raises
     ------
@@ -100,17 +81,13 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
     else:
         path, edition = annotation_file(manifest, root)
         table, records = read_records(manifest, path, problems)
-    joined = (
-        read_join(manifest.annotations.join, manifest, root) if manifest.annotations.join else None
-    )
-    status = correct(manifest.corrections, records, joined[1] if joined else [])
-    _join(manifest, records, joined, root, notes)
+    joined = read_join(manifest, root)
+    status = correct(manifest.corrections, [*records, *(joined[1] if joined else [])])
+    _join(manifest.annotations.join, records, joined, root, notes)
     done: list[Record] = []
     for record in records:
-        try:
+        with listed(problems):
             done += _complete(record, manifest, table, notes)
-        except DataError as error:
-            problems.append(Problem(str(error.where), error.what, error.todo or ""))
     done = _without_repeats(done, table, notes)
     _number_samples(done)
     excluded = {(e.subject, e.video, e.sample) for e in manifest.exclude if e.sample}
@@ -121,9 +98,8 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
     ]
     rows = pd.DataFrame([r for r in done if not r["extra"]], columns=["emotion", "kind"])
     done.sort(key=lambda r: (r["subject"], r["video"], r["onset"], r["sample"]))
-    samples = pd.DataFrame(done, columns=COLUMNS).astype(
-        dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}
-    )
+    types = dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}
+    samples = pd.DataFrame(done, columns=COLUMNS).astype(types)
     places = [table.at(r) for r in done]
     return Reading(path, edition, samples, places, pd.DataFrame(report), rows, problems, notes)
 
@@ -135,28 +111,25 @@ def _from_folders(
     layout, places, found = find_videos(manifest, root)
     problems += found
     excluded = left_out(manifest, layout) if layout else set()
+    image = layout.image if layout and layout.image else ""
     records = []
     for subject, video, emotion, path in places:
         if (subject.casefold(), video.casefold()) in excluded:
             continue
-        try:
-            numbers = list(number_images(path, layout.image if layout and layout.image else ""))
-        except DataError as error:
-            problems.append(Problem(str(error.where), error.what, error.todo or ""))
-            continue
-        records.append({
-            "subject": subject, "video": video, "emotion": emotion, "onset": str(numbers[0]),
-            "offset": str(numbers[-1]), "row": path.relative_to(root).as_posix(),
-            "further": [], "bounds": ("", ""),
-        })  # fmt: skip
+        with listed(problems):
+            numbers = list(number_images(path, image))
+            records.append({
+                "subject": subject, "video": video, "emotion": emotion, "onset": str(numbers[0]),
+                "offset": str(numbers[-1]), "row": path.relative_to(root).as_posix(),
+                "further": [], "bounds": ("", ""),
+            })  # fmt: skip
     return Table(str(root), [], 0, [], {}), records
 
 
 def _join(
-    manifest: Manifest, records: list[Record], joined: tuple[Table, list[Record]] | None,
+    join: Join | None, records: list[Record], joined: tuple[Table, list[Record]] | None,
     root: Path, notes: list[Problem],
 ) -> None:  # fmt: skip
-    join = manifest.annotations.join
     if join is None:
         return
     if joined is None:
@@ -171,9 +144,8 @@ def _join(
 
     found = {key(other): other for other in others}
     for record in records:
-        other = found.pop(key(record), None)
-        if other is not None:
-            record.update({f: other[f] for f in join.columns if f not in join.by})
+        other = found.pop(key(record), {})
+        record.update({f: other[f] for f in join.columns if f in other and f not in join.by})
     if found:
         first = next(iter(found.values()))
         notes.append(Problem(table.at(first), f"{len(found)} rows belong to no row of the "
@@ -197,8 +169,8 @@ def _complete(
     _check_order(record, sheet, table, notes)
     emotion = record["emotion"].strip().lower()
     if not manifest.knows(emotion):
-        raise _unknown("emotion", emotion, [*manifest.class_of, *manifest.other_emotions],
-                       table.at(record, "emotion"))  # fmt: skip
+        known = [*manifest.class_of, *manifest.other_emotions]
+        raise _unknown("emotion", emotion, known, table, record)
     record["emotion"] = emotion
     record["kind"] = _kind(record, sheet, table)
     record["database"], record["fps"], record["extra"] = manifest.id, manifest.fps, False
@@ -213,7 +185,7 @@ def _kind(record: Record, sheet: Annotations, table: Table) -> str:
         return kind if kind in ("micro", "macro") else "micro"
     known = {name.casefold(): value for name, value in sheet.kinds.items()}
     if kind.casefold() not in known:
-        raise _unknown("kind", kind, sheet.kinds, table.at(record, "kind"))
+        raise _unknown("kind", kind, sheet.kinds, table, record)
     return known[kind.casefold()]
 
 
@@ -252,62 +224,54 @@ def _frame(record: Record, field: str, sheet: Annotations, table: Table) -> int 
     if _is_missing(text, field, sheet):
         if field == "apex":
             return pd.NA
-        raise DataError(f"{field} is missing ({text!r})", where=table.at(record, field),
-                        todo="fill the cell; a formula needs its stored value")  # fmt: skip
+        todo = "fill the cell; a formula needs its stored value"
+        raise table.error(f"{field} is missing ({text!r})", record, field, todo)
     if "fractions: round" in sheet.repair and re.fullmatch(r"[0-9]{1,9}\.[0-9]+", text):
         text = str(round(float(text)))
     if re.fullmatch(r"-[0-9]+(\.0+)?", text):
-        raise DataError(f"{field} {text} is negative", where=table.at(record, field), todo=_CORRECT)
+        raise table.error(f"{field} {text} is negative", record, field, CORRECT)
     if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text):
-        raise DataError(f"{field} {text[:40]!r} is no frame number", where=table.at(record, field))
+        raise table.error(f"{field} {text[:40]!r} is no frame number", record, field)
     number = int(float(text)) - sheet.first_frame
     if number < 0:
-        raise DataError(f"{field} {text} lies before the first frame",
-                        where=table.at(record, field), todo=_CORRECT)  # fmt: skip
+        raise table.error(f"{field} {text} lies before the first frame", record, field, CORRECT)
     return number
 
 
 def _check_order(record: Record, sheet: Annotations, table: Table, notes: list[Problem]) -> None:
     onset, apex, offset = (record[f] for f in FRAMES)
     if onset > offset:
-        raise DataError(f"onset {onset} after offset {offset} (from 0)",
-                        where=table.at(record, "onset"), todo=_CORRECT)  # fmt: skip
+        what = f"onset {onset} after offset {offset} (from 0)"
+        raise table.error(what, record, "onset", CORRECT)
     if apex is pd.NA or onset <= apex <= offset:
         return
     what = f"apex {apex} outside its interval {onset} to {offset} (from 0)"
     if "apex outside: unknown" not in sheet.repair:
-        raise DataError(what, where=table.at(record, "apex"), todo=_CORRECT)
+        raise table.error(what, record, "apex", CORRECT)
     record["apex"] = pd.NA
     notes.append(Problem(table.at(record, "apex"), f"{what}; taken as unknown"))
 
 
-def _unknown(what: str, value: str, known: Any, where: str) -> DataError:
-    return DataError(
-        f"unknown {what} {value!r}; {nearest(value, known)}", where=where,
-        todo="if it is right, add it to the manifest's classes or other_emotions",
-    )  # fmt: skip
+def _unknown(what: str, value: str, known: Any, table: Table, record: Record) -> DataError:
+    todo = "if it is right, add it to the manifest's classes or other_emotions"
+    return table.error(f"unknown {what} {value!r}; {nearest(value, known)}", record, what, todo)
 
 
 def _without_repeats(records: list[Record], table: Table, notes: list[Problem]) -> list[Record]:
     """Drop rows that say the very same as an earlier one."""
-    seen: dict[str, Record] = {}
-    kept = []
+    seen: dict[tuple[str, ...], Record] = {}
     for record in records:
-        key = repr([str(record.get(f)) for f in (*COLUMNS, "extra")])
-        if key in seen:
-            row = seen[key]["row"]
-            notes.append(Problem(table.at(record), f"says the same as row {row}; counted once"))
-        else:
-            kept.append(record)
-            seen[key] = record
-    return kept
+        first = seen.setdefault(tuple(str(record.get(f)) for f in (*COLUMNS, "extra")), record)
+        if first is not record:
+            row = f"says the same as row {first['row']}; counted once"
+            notes.append(Problem(table.at(record), row))
+    return list(seen.values())
 
 
 def _number_samples(records: list[Record]) -> None:
     """Give each expression an id within its video, in the order of the sheet, where it has none."""
     seen: Counter[tuple[str, str]] = Counter()
     for record in records:
-        key = (record["subject"], record["video"])
-        seen[key] += 1
+        seen[key := (record["subject"], record["video"])] += 1
         if "sample" not in record or record["extra"]:
             record["sample"] = str(seen[key])

@@ -12,12 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from mecore.data.find import Problem
-from mecore.data.frames import missing_numbers, number_images, open_frames
+from mecore.data.find import Problem, listed
+from mecore.data.frames import first_few, missing_numbers, number_images, open_frames
 from mecore.data.images import inspect_image
 from mecore.data.scan import Scan, scan_database
 from mecore.data.schema import Expected, Manifest
-from mecore.errors import DataError
 
 Wrap = Callable[[list[Any]], Iterable[Any]]
 SHOWN = 5
@@ -30,8 +29,6 @@ class Report:
 
     Parameters
     ----------
-    scan : Scan
-        The copy.
     counts : DataFrame
         One row per count: ``what``, ``expected`` (missing where unknown), ``found``.
     subjects : DataFrame
@@ -60,10 +57,6 @@ def check_database(
 
     Parameters
     ----------
-    manifest : Manifest
-        Facts of the edition.
-    root : Path
-        Folder of the copy.
     deep : bool
         Decode every frame; otherwise the first and last bytes of each image are read.
     workers : int
@@ -86,41 +79,35 @@ def check_database(
             notes += gaps
     counts = count(manifest, scan)
     short = counts[counts.found < counts.expected.fillna(0)]
-    listed = problems if manifest.confidence == "checked on a real file" else notes
+    rated = problems if manifest.confidence == "checked on a real file" else notes
+    todo = "complete the copy; for a part of it, write a manifest of its own"
     for row in short.itertuples():
-        listed.append(Problem(
-            str(root), f"{row.what}: {row.found} of {row.expected}",
-            "complete the copy; for a part of it, write a manifest of its own",
-        ))  # fmt: skip
+        rated.append(Problem(str(root), f"{row.what}: {row.found} of {row.expected}", todo))
     notes += _surplus(scan)
     return Report(scan, counts, by_subject(scan), list(dict.fromkeys(problems)), notes)
 
 
 def count(manifest: Manifest, scan: Scan) -> pd.DataFrame:
     """Compare counts with those of the manifest; the classes are the emotions as annotated."""
-    expected, edition = manifest.expected, scan.reading.edition
+    expected, edition, found = manifest.expected, scan.reading.edition, scan.reading.rows
     classes = expected.classes | edition.classes
+    kinds, emotions = Counter(found.kind), Counter(found.emotion)
     rows: list[tuple[str, int | None, int]] = [
         ("subjects", expected.subjects, scan.reading.samples.subject.nunique()),
         ("videos", expected.videos, len(scan.videos)),
-        ("samples", edition.samples or expected.samples, len(scan.reading.rows)),
+        ("samples", edition.samples or expected.samples, len(found)),
+        *((f"{kind}-expressions", n, kinds[kind]) for kind, n in expected.kinds.items()),
+        *((e, classes.get(e), emotions[e]) for e in sorted({*classes, *emotions})),
     ]
-    kinds = Counter(scan.reading.rows.kind)
-    rows += [(f"{kind}-expressions", n, kinds[kind]) for kind, n in expected.kinds.items()]
-    found = Counter(scan.reading.rows.emotion)
-    rows += [(name, classes.get(name), found[name]) for name in sorted({*classes, *found})]
-    table = pd.DataFrame(rows, columns=["what", "expected", "found"])
-    return table.astype({"expected": "Int64"})
+    return pd.DataFrame(rows, columns=["what", "expected", "found"]).astype({"expected": "Int64"})
 
 
 def by_subject(scan: Scan) -> pd.DataFrame:
     """Count expressions, the videos they need, videos on disk and frames of each subject."""
-    samples, videos = scan.reading.samples, scan.videos
+    samples, videos = (t.groupby("subject") for t in (scan.reading.samples, scan.videos))
     return pd.DataFrame({
-        "expressions": samples.groupby("subject").size(),
-        "videos annotated": samples.groupby("subject").video.nunique(),
-        "videos on disk": videos.groupby("subject").size(),
-        "frames": videos.groupby("subject").n_frames.sum(),
+        "expressions": samples.size(), "videos annotated": samples.video.nunique(),
+        "videos on disk": videos.size(), "frames": videos.n_frames.sum(),
     }).fillna(0).astype(int)  # fmt: skip
 
 
@@ -133,15 +120,18 @@ def expected_counts(expected: Expected) -> str:
 def _look_at(manifest: Manifest, path: Path, deep: bool) -> tuple[list[Problem], list[Problem]]:
     """Broken images and gaps of one video."""
     layout = manifest.layout
-    if layout.image is None:
-        return (list(_decode(manifest, path)) if deep else []), []
-    numbered = number_images(path, layout.image)
-    missing = missing_numbers(list(numbered))
-    some = ", ".join(map(str, missing[:SHOWN])) + (", …" if len(missing) > SHOWN else "")
-    gaps = [Problem(str(path), f"{len(missing)} frames are missing: {some}")] if missing else []
-    broken = list(_broken(numbered.values()))
+    gaps: list[Problem] = []
+    broken: list[Problem] = []
+    if layout.image is not None:
+        numbered = number_images(path, layout.image)
+        if missing := missing_numbers(list(numbered)):
+            what = f"{len(missing)} frames are missing: {first_few(missing, SHOWN)}"
+            gaps.append(Problem(str(path), what))
+        broken = list(_broken(numbered.values()))
     if deep and not broken:
-        broken = list(_decode(manifest, path))
+        with listed(broken):
+            for _ in open_frames(path, manifest.fps, layout.image, layout.first_frame):
+                pass
     return broken, gaps
 
 
@@ -150,27 +140,17 @@ def _broken(paths: Iterable[Path]) -> Iterator[Problem]:
     wrong, sizes = 0, Counter[tuple[int, int]]()
     for path in paths:
         size, what = inspect_image(path)
-        if size and not what:
-            sizes[size] += 1
         if what:
             wrong += 1
             if wrong <= SHOWN:
                 yield Problem(str(path), what, todo)
+        elif size:
+            sizes[size] += 1
     if wrong > SHOWN:
         yield Problem(str(path.parent), f"{wrong} images are broken in all", todo)
     if len(sizes) > 1:
         found = ", ".join(f"{w}×{h} ({n} images)" for (w, h), n in sizes.most_common(3))
         yield Problem(str(path.parent), f"images of different sizes: {found}", todo)
-
-
-def _decode(manifest: Manifest, path: Path) -> Iterator[Problem]:
-    layout = manifest.layout
-    source = open_frames(path, manifest.fps, layout.image, layout.first_frame)
-    try:
-        for _ in source:
-            pass
-    except DataError as error:
-        yield Problem(str(error.where), error.what, error.todo or "")
 
 
 def _surplus(scan: Scan) -> list[Problem]:
@@ -180,9 +160,8 @@ def _surplus(scan: Scan) -> list[Problem]:
     used = set(zip(scan.samples.subject, scan.samples.video, strict=True))
     keys = zip(scan.videos.subject, scan.videos.video, scan.videos.path, strict=True)
     idle = [path for subject, video, path in keys if (subject, video) not in used]
-    some = ", ".join(idle[:SHOWN]) + (", …" if len(idle) > SHOWN else "")
-    where = str(scan.reading.path)
-    return [Problem(where, f"{len(idle)} videos have no row: {some}")] if idle else []
+    what = f"{len(idle)} videos have no row: {first_few(idle, SHOWN)}"
+    return [Problem(str(scan.reading.path), what)] if idle else []
 
 
 def default_workers() -> int:

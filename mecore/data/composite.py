@@ -15,30 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from mecore.data.annotations import read_annotations, refuse
-from mecore.data.database import Database
+from mecore.data.database import Database, open_database
 from mecore.data.files import digest
 from mecore.data.frames import FrameSource
-from mecore.data.manifest import explain, load_manifest, read_yaml
+from mecore.data.manifest import load_manifest, parse_yaml
 from mecore.data.places import shared_folder
-from mecore.data.scan import scan_database
-from mecore.data.schema import Exclusion, Expected, Manifest
+from mecore.data.schema import Exclusion, Expected, Manifest, Strict
 from mecore.errors import DataError, ManifestError, nearest
 
 SEPARATOR = "-"
 
 
-class Part(BaseModel):
+class Part(Strict):
     """What a composite takes from one database, and from which edition of its annotations."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str
     edition: str | None = None
     classes: dict[str, list[str]]
-    leave_out: list[Exclusion] = []
+    leave_out: list[Exclusion] = Field(default=[])
     expected: Expected = Expected()
 
     @property
@@ -52,10 +49,8 @@ class Part(BaseModel):
         return manifest.model_copy(update={"annotations": sheet})
 
 
-class Composite(BaseModel):
+class Composite(Strict):
     """A composite of several databases."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     name: str
@@ -70,8 +65,6 @@ class CompositeDatabase:
 
     Parameters
     ----------
-    composite : Composite
-        The rule.
     parts : dict of Database
         By name, each with its own root and layout.
     samples, videos : DataFrame
@@ -120,11 +113,7 @@ def load_composite(name: str) -> Composite:
     known = known_composites()
     if name not in known:
         raise ManifestError(f"no composite is called {name!r}; {nearest(name, known)}")
-    raw = read_yaml(known[name])
-    try:
-        return Composite.model_validate(raw)
-    except ValidationError as error:
-        raise ManifestError(explain(error, Composite), where=known[name]) from None
+    return parse_yaml(known[name], Composite)
 
 
 def join_subject(dataset: str, subject: str) -> str:
@@ -152,13 +141,6 @@ def split_subject(subject: str) -> tuple[str, str]:
 
 def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:
     """Choose the samples of one database that belong to a composite.
-
-    Parameters
-    ----------
-    part : Part
-        The rule.
-    samples : DataFrame
-        Samples table of the database.
 
     Returns
     -------
@@ -210,31 +192,24 @@ def open_composite(name: str, roots: Mapping[str, Path]) -> CompositeDatabase:
     composite = load_composite(name)
     parts, samples, videos = {}, [], []
     for part in composite.parts:
-        scan = scan_database(part.manifest, root := _root(part, roots))
-        refuse(scan.problems, part.dataset)
-        database = Database(scan.manifest, root, scan.samples, scan.videos,
-                            scan.reading.corrections)  # fmt: skip
+        database = open_database(part.manifest, _root(part, roots))
         taken = take_part(part, database.samples)
         clips = set(zip(taken.subject, taken.video, strict=True))
         subjects = [join_subject(part.dataset, s) for s in database.videos.subject]
         own = database.videos.assign(subject=subjects)
-        used = [key in clips for key in zip(own.subject, own.video, strict=True)]
         parts[part.dataset] = database
         samples.append(taken)
-        videos.append(own[used])
-    return CompositeDatabase(
-        composite, parts, pd.concat(samples, ignore_index=True),
-        pd.concat(videos, ignore_index=True),
-    )  # fmt: skip
+        videos.append(own[[key in clips for key in zip(own.subject, own.video, strict=True)]])
+    tables = (pd.concat(t, ignore_index=True) for t in (samples, videos))
+    return CompositeDatabase(composite, parts, *tables)
 
 
 def composite_counts(composite: Composite, samples: pd.DataFrame) -> pd.DataFrame:
     """Compare the classes of a composite with the published counts, database by database."""
     rows: list[tuple[str, str, int | None, int]] = []
-    for name, expected, own in [
-        *((p.dataset, p.expected, samples[samples.database == p.dataset]) for p in composite.parts),
-        ("all", composite.expected, samples),
-    ]:
+    parts = [(p.dataset, p.expected, samples[samples.database == p.dataset])
+             for p in composite.parts]  # fmt: skip
+    for name, expected, own in [*parts, ("all", composite.expected, samples)]:
         found = own["class"].value_counts()
         rows += [(name, c, n, int(found.get(c, 0))) for c, n in expected.classes.items()]
         rows.append((name, "samples", expected.samples, len(own)))
@@ -244,7 +219,6 @@ def composite_counts(composite: Composite, samples: pd.DataFrame) -> pd.DataFram
 
 def _root(part: Part, roots: Mapping[str, Path]) -> Path:
     if part.dataset not in roots:
-        raise DataError(
-            f"where does {part.dataset} lie?", todo=f"mecore data check {part.dataset} --root DIR"
-        )
+        todo = f"mecore data check {part.dataset} --root DIR"
+        raise DataError(f"where does {part.dataset} lie?", todo=todo)
     return roots[part.dataset]

@@ -11,10 +11,8 @@ from mecore.data.annotations import refuse
 from mecore.data.files import digest
 from mecore.data.frames import FrameSource, open_frames
 from mecore.data.manifest import Manifest, load_manifest
-from mecore.data.scan import VIDEO_COLUMNS, scan_database
+from mecore.data.scan import scan_database
 from mecore.errors import DataError
-
-__all__ = ["VIDEO_COLUMNS", "Database", "open_database"]
 
 
 @dataclass(frozen=True)
@@ -23,14 +21,10 @@ class Database:
 
     Parameters
     ----------
-    manifest : Manifest
-        Facts of the edition.
-    root : Path
-        Folder of the database.
     samples : DataFrame
         One row per expression (`mecore.data.annotations.COLUMNS`).
     videos : DataFrame
-        One row per video, also of those without any expression (`VIDEO_COLUMNS`).
+        One row per video, also of those without any expression (`mecore.data.scan.VIDEO_COLUMNS`).
     corrections : DataFrame
         Corrections of the manifest, and whether each found what it corrects.
     """
@@ -72,9 +66,8 @@ class Database:
     def fingerprint(self) -> str:
         """Digest of all that a result can depend on: facts, annotations, videos and their sizes."""
         sizes = [_size(self.root / p) for p in self.videos.path]
-        return digest(
-            [self.manifest.fingerprint, self.samples.to_csv(), self.videos.to_csv(), sizes]
-        )
+        tables = [self.samples.to_csv(), self.videos.to_csv()]
+        return digest([self.manifest.fingerprint, *tables, sizes])
 
 
 def _size(path: Path) -> int:
@@ -83,14 +76,12 @@ def _size(path: Path) -> int:
 
 
 def open_database(manifest: Manifest | str | Path, root: Path) -> Database:
-    """Open the user's copy of a database.
+    """Open the user's copy of a database, as it was delivered.
 
     Parameters
     ----------
     manifest : Manifest, str or Path
         The manifest, its id, or a YAML file.
-    root : Path
-        Folder of the database as it was delivered.
 
     Raises
     ------

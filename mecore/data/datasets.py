@@ -31,7 +31,6 @@ def phantom_root(
     Parameters
     ----------
     name : {"phantom-short", "phantom-long"}
-        Which one.
     scale : {"full", "small"}
         The default set, or fewer people and shorter videos.
     workers : int
@@ -92,13 +91,9 @@ def _remembered() -> dict[str, str]:
 
 
 def open_dataset(
-    dataset: str,
-    data_root: str = "",
-    scale: Scale = "full",
-    *,
-    workers: int = 1,
+    dataset: str, data_root: str = "", scale: Scale = "full", *, workers: int = 1,
     progress: bool = True,
-) -> Database:
+) -> Database:  # fmt: skip
     """Open a database by the id or the file of its manifest.
 
     Parameters
@@ -108,10 +103,8 @@ def open_dataset(
     data_root : str
         Folder of the data. Where it is empty: the folder that `remember_root` knows; the phantom
         is rendered where `mecore.data.places.data_home` says.
-    scale : {"full", "small"}
-        Size of the phantom; other databases are always taken whole.
-    workers, progress
-        See `phantom_root`.
+    scale, workers, progress
+        See `phantom_root`; other databases are always taken whole.
 
     Raises
     ------

@@ -54,10 +54,8 @@ def locate(name: str, path: str) -> Path:
 
     Parameters
     ----------
-    name : str
-        Set, e.g. ``"mean-weights"``.
-    path : str
-        Path within the set, as in `file_set`.
+    name, path : str
+        Set, e.g. ``"mean-weights"``, and path within it, as in `file_set`.
 
     Raises
     ------
@@ -67,26 +65,19 @@ def locate(name: str, path: str) -> Path:
     hashes, about = file_set(name), registry()[name]
     if path not in hashes:
         raise ExternalFileError(f"{name} holds no {path!r}; {nearest(path, hashes)}")
-    places = [cache_home() / "external" / name / path]
-    if external_folder() is not None:
-        places.insert(0, external_folder() / about["folder"] / path)  # type: ignore[operator]
+    places = [folder / path for folder in _folders(name)]
     found = next((p for p in places if p.is_file()), None)
     if found is None:
         looked = " and ".join(str(p.parent) for p in places)
         raise ExternalFileError(
             f"{about['title']} not found; looked in {looked}", todo=f"mecore fetch {name}"
         )
-    _verify(found, hashes[path], name)
-    return found
-
-
-def _verify(path: Path, expected: str, name: str) -> None:
-    found = file_sha256(path)
-    if found != expected:
+    if (digits := file_sha256(found)) != hashes[path]:
         raise ExternalFileError(
-            f"damaged: sha256 {found}, expected {expected} ({path.stat().st_size} bytes)",
-            where=path, todo=f"delete it, then: mecore fetch {name}",
+            f"damaged: sha256 {digits}, expected {hashes[path]} ({found.stat().st_size} bytes)",
+            where=found, todo=f"delete it, then: mecore fetch {name}",
         )  # fmt: skip
+    return found
 
 
 def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = False) -> list[Path]:
@@ -94,10 +85,8 @@ def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = Fal
 
     Parameters
     ----------
-    name : str
-        Set, e.g. ``"mean-weights"``.
-    paths : iterable of str, optional
-        Paths within the set; all of them by default.
+    name, paths
+        Set and paths within it, see `locate`; all of them by default.
     progress : bool
         Show a progress bar for each file.
     """
@@ -117,10 +106,14 @@ def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = Fal
 
 def set_folder(name: str) -> Path | None:
     """Return the folder of a set that lies on this machine, in whole or in part."""
-    places = [cache_home() / "external" / name]
-    if external_folder() is not None:
-        places.insert(0, external_folder() / registry()[name]["folder"])  # type: ignore[operator]
-    return next((p for p in places if p.is_dir()), None)
+    return next((p for p in _folders(name) if p.is_dir()), None)
+
+
+def _folders(name: str) -> list[Path]:
+    """Folders that a set is looked for in, in their order."""
+    given = external_folder()
+    cached = cache_home() / "external" / name
+    return [cached] if given is None else [given / registry()[name]["folder"], cached]
 
 
 def _remote(path: str, about: dict[str, str]) -> str:
@@ -132,10 +125,7 @@ def _remote(path: str, about: dict[str, str]) -> str:
 class _Resuming:
     """A downloader for pooch that goes on where an interrupted one stopped.
 
-    Parameters
-    ----------
-    path : Path
-        Place of the whole file; the part that has come lies beside it.
+    The part that has come lies beside ``path``, the place of the whole file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -168,10 +158,9 @@ def _download(box: pooch.Pooch, path: str, about: dict[str, str]) -> Path:
         return Path(box.fetch(path, downloader=_Resuming(Path(box.path) / path)))
     except Exception as error:
         raise ExternalFileError(
-            f"{about['title']} could not be fetched: {error}",
-            where=box.get_url(path),
+            f"{about['title']} could not be fetched: {error}", where=box.get_url(path),
             todo=f"or put them under {about['folder']}/ in a folder named in MECORE_EXTERNAL",
-        ) from error
+        ) from error  # fmt: skip
 
 
 def landmark_model(points: int = 68) -> Path:

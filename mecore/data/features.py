@@ -28,8 +28,6 @@ class FlowImages:
 
     Parameters
     ----------
-    manifests : tuple of Manifest
-        Facts of the editions.
     samples : DataFrame
         One row per sample: database, subject (unique over all databases), sample, label (class).
     images : array, (N, 28, 28, 3), float32
@@ -90,10 +88,9 @@ def joined(parts: Sequence[FlowImages]) -> FlowImages:
     samples = [
         p.samples.assign(subject=[join_subject(p.id, s) for s in p.samples.subject]) for p in parts
     ]
-    return FlowImages(
-        tuple(m for p in parts for m in p.manifests), pd.concat(samples, ignore_index=True),
-        np.concatenate([p.images for p in parts]),
-    )  # fmt: skip
+    manifests = tuple(m for p in parts for m in p.manifests)
+    images = np.concatenate([p.images for p in parts])
+    return FlowImages(manifests, pd.concat(samples, ignore_index=True), images)
 
 
 def read_features(database: Database) -> FlowImages:
@@ -105,11 +102,12 @@ def read_features(database: Database) -> FlowImages:
         An image that cannot be read, or is none of 28×28 with three channels.
     """
     manifest = database.manifest
-    labels = dict(zip(_keys(database.samples), database.classes(database.samples), strict=True))
-    videos = database.videos
+    own, videos = database.samples, database.videos
+    label = dict(zip(zip(own.subject, own.video, strict=True), database.classes(own), strict=True))
     table = pd.DataFrame({
         "database": [_part(manifest, s) for s in videos.subject], "subject": videos.subject,
-        "sample": videos.video, "label": [labels.get(k) for k in _keys(videos)],
+        "sample": videos.video,
+        "label": [label.get(key) for key in zip(videos.subject, videos.video, strict=True)],
     })  # fmt: skip
     has_class = table.label.notna()
     paths = [database.root / p for p in videos.path[has_class]]
@@ -118,10 +116,6 @@ def read_features(database: Database) -> FlowImages:
     images = np.stack([_read_image(p) for p in paths]).astype(np.float32)
     samples = table[has_class].reset_index(drop=True)
     return FlowImages((manifest,), samples, images / np.float32(255))
-
-
-def _keys(table: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(table.subject, table.video, strict=True))
 
 
 def _part(manifest: Manifest, subject: str) -> str:
@@ -133,7 +127,6 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None or image.shape != (28, 28, 3):
         found = "no image" if image is None else f"an image of shape {image.shape}"
-        raise DataError(
-            f"expected an image of 28×28 with three channels, found {found}", where=path
-        )
+        what = f"expected an image of 28×28 with three channels, found {found}"
+        raise DataError(what, where=path)
     return np.asarray(image[..., ::-1], np.uint8)

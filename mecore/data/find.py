@@ -1,20 +1,21 @@
 """What lies where in a user's copy of a database: the annotation file, and the videos.
 
-Names are looked for as the manifest writes them, whatever the case of their letters, and up to
-three folders deeper: archives often nest their name. Nothing outside the root is ever opened.
+Names are looked for as the manifest writes them, in any case, and up to three folders deeper:
+archives often nest their name. Nothing outside the root is ever opened.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import islice
 from pathlib import Path
 
-from mecore.data.frames import number_images
+from mecore.data.frames import first_few, number_images
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.schema import Edition, Layout, Manifest
 from mecore.data.sheets import is_sheet
@@ -22,7 +23,7 @@ from mecore.errors import DataError
 
 DEPTH = 3
 SAMPLED = 20
-"""So many folders are looked into before it is said that they hold no frames."""
+"""Folders that are looked into before it is said that they hold no frames."""
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv"}
 Place = tuple[str, str, str, Path]
 
@@ -37,8 +38,6 @@ class Problem:
         File, sheet, row and column, or folder.
     what : str
         What is wrong, or what was done about it.
-    todo : str
-        What to do.
     """
 
     where: str
@@ -46,24 +45,38 @@ class Problem:
     todo: str = ""
 
 
-def inside(path: Path, root: Path) -> bool:
-    """Tell whether a path stays below the root when every link is followed."""
-    return path.resolve().is_relative_to(root.resolve())
+@contextmanager
+def listed(problems: list[Problem]) -> Iterator[None]:
+    """Add a `DataError` of the block to a list of problems, and go on behind the block."""
+    try:
+        yield
+    except DataError as error:
+        problems.append(Problem(str(error.where), error.what, error.todo or ""))
+
+
+def check_inside(paths: Iterable[Path], root: Path) -> None:
+    """Raise a `DataError` where a path does not stay below the root when links are followed."""
+    for path in paths:
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise DataError("is a link that leads out of the data root", where=path,
+                            todo="copy its target to this place")  # fmt: skip
+
+
+def _check_link(path: Path, root: Path) -> None:
+    check_inside([path] * path.is_symlink(), root)
 
 
 def entries(folder: Path, root: Path, problems: list[Problem]) -> list[os.DirEntry[str]]:
     """List a folder by name; one that cannot be read, or leads out of the root, is a problem."""
-    if folder.is_symlink() and not inside(folder, root):
-        problems.append(Problem(str(folder), "is a link that leads out of the data root",
-                                "copy its target to this place"))  # fmt: skip
-        return []
-    try:
-        with os.scandir(folder) as found:
-            return sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        problems.append(Problem(str(folder), f"folder cannot be read: {error.strerror}",
-                                "give yourself the right to read it"))  # fmt: skip
-        return []
+    with listed(problems):
+        _check_link(folder, root)
+        try:
+            with os.scandir(folder) as found:
+                return sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
+        except OSError as error:
+            raise DataError(f"folder cannot be read: {error.strerror}", where=folder,
+                            todo="give yourself the right to read it") from error  # fmt: skip
+    return []
 
 
 def _pattern(part: str, known: Mapping[str, str] | None = None) -> re.Pattern[str]:
@@ -106,12 +119,10 @@ def _levels(root: Path) -> Iterator[list[Path]]:
 def find_videos(
     manifest: Manifest, root: Path, owners: Mapping[str, str] | None = None
 ) -> tuple[Layout | None, list[Place], list[Problem]]:
-    """Find the videos of a copy.
+    """Find the videos of a copy; the layouts of the manifest are tried in their order.
 
     Parameters
     ----------
-    manifest : Manifest
-        Facts of the edition; its layouts are tried in their order.
     root : Path
         Folder of the database; may lie up to three folders above the place that the manifest
         means, or inside its leading folders.
@@ -140,14 +151,12 @@ def find_videos(
 def _at_any_depth(
     layout: Layout, root: Path, problems: list[Problem]
 ) -> Iterator[list[tuple[dict[str, str], Path]]]:
-    parts = layout.video.split("/")
+    parts = rest = layout.video.split("/")
+    yield list(_walk(root, parts, {}, root, problems))
     # The root may be the very folder that the path begins with.
-    while True:
-        yield list(_walk(root, parts, {}, root, problems))
-        if len(parts) < 2 or "{" in parts[0] or not _pattern(parts[0]).fullmatch(root.name):
-            break
-        parts = parts[1:]
-    parts = layout.video.split("/")
+    while len(rest) > 1 and "{" not in rest[0] and _pattern(rest[0]).fullmatch(root.name):
+        rest = rest[1:]
+        yield list(_walk(root, rest, {}, root, problems))
     if "{" in parts[0]:
         return  # nothing would tell a folder of subjects from any other
     for level in islice(_levels(root), 1, None):
@@ -164,14 +173,13 @@ def _named(
             continue
         subject = manifest.subjects.normal(_subject(fields, layout, owners))
         key = (subject, fields["video"])
-        if path.is_symlink() and not inside(path, root):
-            problems.append(Problem(str(path), "is a link that leads out of the data root",
-                                    "copy its target to this place"))  # fmt: skip
-        elif key in places:
-            twice = f"video {key[1]} of subject {subject} lies also in {places[key][3]}"
-            problems.append(Problem(str(path), twice, "keep one of them below the root"))
-        elif subject:
-            places[key] = (*key, fields.get("emotion", ""), path)
+        with listed(problems):
+            _check_link(path, root)
+            if key in places:
+                twice = f"video {key[1]} of subject {subject} lies also in {places[key][3]}"
+                raise DataError(twice, where=path, todo="keep one of them below the root")
+            if subject:
+                places[key] = (*key, fields.get("emotion", ""), path)
     return [places[key] for key in sorted(places)]
 
 
@@ -213,16 +221,10 @@ def find_sheet(wanted: Edition | str, root: Path) -> Path | None:
     pattern = _pattern(last.replace("{", "[{]"))
     for level in _levels(root):
         bases = [b.joinpath(*folders) for b in level]
-        hits = [
-            Path(e.path)
-            for b in bases if b.is_dir()
-            for e in entries(b, root, [])
-            if pattern.fullmatch(e.name) and e.is_file() and not e.name.startswith("~$")
-        ]  # fmt: skip
-        outside = [h for h in hits if not inside(h, root)]
-        if outside:
-            raise DataError("is a link that leads out of the data root", where=outside[0],
-                            todo="copy its target to this place")  # fmt: skip
+        below = (e for b in bases if b.is_dir() for e in entries(b, root, []))
+        hits = [Path(e.path) for e in below if pattern.fullmatch(e.name) and e.is_file()
+                and not e.name.startswith("~$")]  # fmt: skip
+        check_inside(hits, root)
         if len(hits) > 1:
             names = ", ".join(str(h.relative_to(root)) for h in hits)
             raise DataError(f"several files are called like {name!r}: {names}", where=root,
@@ -238,35 +240,22 @@ def annotation_file(manifest: Manifest, root: Path) -> tuple[Path, Edition]:
     Raises
     ------
     DataError
-        None of the files that the manifest names; the message lists the spreadsheets below the
-        root.
+        None of the files that the manifest names; says which spreadsheets lie below the root.
     """
     for edition in manifest.annotations.files:
         path = find_sheet(edition, root)
         if path:
             return path, edition
-    there = sorted(
-        str(Path(e.path).relative_to(root))
-        for level in _levels(root)
-        for folder in level
-        for e in entries(folder, root, [])
-        if is_sheet(Path(e.name))
-    )
-    listed = ", ".join(there[:8]) + (", …" if len(there) > 8 else "") or "none"
+    files = (e for level in _levels(root) for folder in level for e in entries(folder, root, []))
+    there = sorted(str(Path(e.path).relative_to(root)) for e in files if is_sheet(Path(e.name)))
     raise DataError(
         f"annotation file not found: {manifest.annotations.file_name}; spreadsheets there: "
-        f"{listed}", where=root,
+        f"{first_few(there, 8) or 'none'}", where=root,
         todo="put it below the data root, or name your edition of the file in the manifest",
     )  # fmt: skip
 
 
 def left_out(manifest: Manifest, layout: Layout) -> set[tuple[str, str]]:
     """Subject and name, case-folded, of the videos that a manifest excludes."""
-    listed = [e for e in (*manifest.exclude, *layout.exclude) if not e.sample]
-    return {(e.subject.casefold(), e.video.casefold()) for e in listed}
-
-
-def listing(folder: Path) -> str:
-    """Name some of what lies in a folder."""
-    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") if names else "nothing"
+    whole = [e for e in (*manifest.exclude, *layout.exclude) if not e.sample]
+    return {(e.subject.casefold(), e.video.casefold()) for e in whole}

@@ -1,6 +1,7 @@
 """Frame sources: the frames of a folder of images or of a video file, one at a time.
 
-A source never holds a video in memory. Frames are (H, W, 3) uint8 RGB, indexed from 0.
+A source has a ``path`` and ``fps`` (frames per second), is iterated from the first frame to the
+last, and never holds a video in memory. Frames are (H, W, 3) uint8 RGB, indexed from 0.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -24,38 +26,6 @@ Image = NDArray[np.uint8]
 FirstFrame = int | Literal["any", "gaps"]
 
 
-class FrameSource(Protocol):
-    """Frames of one video in order."""
-
-    @property
-    def path(self) -> Path:
-        """Folder of images or video file."""
-        ...
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        ...
-
-    def __len__(self) -> int:
-        """Count the frames."""
-        ...
-
-    def __iter__(self) -> Iterator[Image]:
-        """Yield the frames from the first to the last."""
-        ...
-
-    def read(self, index: int) -> Image:
-        """Return one frame.
-
-        Raises
-        ------
-        DataError
-            The index lies outside the video, or the frame cannot be decoded.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class ImageFolder:
     """Frames kept as numbered images.
@@ -66,8 +36,6 @@ class ImageFolder:
         The folder.
     paths : tuple of Path
         Images in the order of their numbers, see `image_folder`.
-    fps : float
-        Frames per second.
     """
 
     path: Path
@@ -81,33 +49,36 @@ class ImageFolder:
         return (self.read(i) for i in range(len(self)))
 
     def read(self, index: int) -> Image:
-        """Return one frame, see `FrameSource.read`."""
+        """Return one frame.
+
+        Raises
+        ------
+        DataError
+            The index lies outside the video, or the frame cannot be decoded.
+        """
         _check_index(index, len(self), self.path)
+        path = self.paths[index]
         # imdecode, because imread fails on paths with letters outside the system's code page.
-        large = too_large(self.paths[index].stat().st_size, None)
-        raw = np.fromfile(self.paths[index], np.uint8) if not large else np.empty(0, np.uint8)
+        large = too_large(path.stat().st_size, None)
+        raw = np.fromfile(path, np.uint8) if not large else np.empty(0, np.uint8)
         large = large or too_large(raw.size, image_size(raw.tobytes()))
         if large:
-            raise DataError(f"frame {index} {large}", where=self.paths[index])
+            raise DataError(f"frame {index} {large}", where=path)
         frame = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
         if frame is None:
             raise DataError(
-                f"frame {index} cannot be decoded ({raw.size} bytes)",
-                where=self.paths[index],
+                f"frame {index} cannot be decoded ({raw.size} bytes)", where=path,
                 todo="copy this image again, or exclude the video in the manifest",
-            )
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+            )  # fmt: skip
+        return _rgb(frame)
+
+
+def _rgb(frame: Image) -> Image:
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def number_images(folder: Path, pattern: str) -> dict[int, Path]:
-    """Return the images of a folder by the number in their name, in order.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of one video.
-    pattern : str
-        See `image_folder`.
+    """Return the images of one video's folder by the number in their name, see `image_folder`.
 
     Raises
     ------
@@ -120,18 +91,16 @@ def number_images(folder: Path, pattern: str) -> dict[int, Path]:
     name = re.compile(stem.replace(r"\*", r"(?:.*\D)?") + r"\.(\w+)", re.IGNORECASE)
     numbered: dict[int, Path] = {}
     try:
-        names = sorted(os.listdir(folder))
+        files = sorted(os.listdir(folder))
     except OSError as error:
         raise DataError(f"folder cannot be read: {error.strerror}", where=folder) from error
-    for path in names:
-        found = name.fullmatch(path)
-        if found and f".{found[2].lower()}" in ENDINGS and not path.startswith("."):
-            number = int(found[1])
-            if number in numbered:
-                raise DataError(
-                    f"two images are number {number}: {numbered[number].name}, {path}", where=folder
-                )
-            numbered[number] = folder / path
+    for file in files:
+        found = name.fullmatch(file)
+        if found and f".{found[2].lower()}" in ENDINGS and not file.startswith("."):
+            if (n := int(found[1])) in numbered:
+                twins = f"{numbered[n].name}, {file}"
+                raise DataError(f"two images are number {n}: {twins}", where=folder)
+            numbered[n] = folder / file
     if not numbered:
         raise DataError(f"no image is called like {pattern!r}", where=folder)
     return dict(sorted(numbered.items()))
@@ -144,13 +113,9 @@ def image_folder(
 
     Parameters
     ----------
-    folder : Path
-        Folder of one video.
     pattern : str
         Name of a frame with ``{frame}`` for its number, and ``*`` for any text before it; the
         ending may be that of any image format, zero padding may be of any width.
-    fps : float
-        Frames per second.
     first_frame : int, "any" or "gaps"
         Number of the first frame on disk; ``"any"``: whichever comes first, none missing in
         between; ``"gaps"``: the images that are there, one after the other.
@@ -172,8 +137,12 @@ def _check_numbers(numbers: list[int], first: FirstFrame, folder: Path) -> None:
         )
     missing = missing_numbers(numbers)
     if missing and first != "gaps":
-        some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        raise DataError(f"{len(missing)} images are missing: {some}", where=folder)
+        raise DataError(f"{len(missing)} images are missing: {first_few(missing)}", where=folder)
+
+
+def first_few(things: Sequence[object], n: int = 5) -> str:
+    """List the first ``n`` things for a message, with an ellipsis where there are more."""
+    return ", ".join(map(str, things[:n])) + (", …" if len(things) > n else "")
 
 
 def missing_numbers(numbers: list[int]) -> list[int]:
@@ -184,9 +153,8 @@ def missing_numbers(numbers: list[int]) -> list[int]:
     >>> missing_numbers([3, 4, 7])
     [5, 6]
     """
-    gaps = pairwise(numbers)
     # A stray number in the billions must not be counted up to.
-    return [n for a, b in gaps for n in range(a + 1, min(b, a + 100_001))]
+    return [n for a, b in pairwise(numbers) for n in range(a + 1, min(b, a + 100_001))]
 
 
 @dataclass(frozen=True)
@@ -197,8 +165,6 @@ class VideoFile:
     ----------
     path : Path
         Any file that OpenCV's FFmpeg reads.
-    fps : float
-        Frames per second.
     n_frames : int
         As the container states it. Reading fewer is an error (a truncated file).
     """
@@ -222,51 +188,37 @@ class VideoFile:
             )  # fmt: skip
 
     def read(self, index: int) -> Image:
-        """Return one frame, see `FrameSource.read`.
+        """Return one frame, see `ImageFolder.read`.
 
         The video is decoded from its start: seeking lands on other frames in some containers.
         """
         _check_index(index, self.n_frames, self.path)
-        for i, frame in enumerate(stream_video(self.path)):
-            if i == index:
-                return frame
+        for frame in islice(stream_video(self.path), index, None):
+            return frame
         raise DataError(f"frame {index} cannot be decoded", where=self.path)
+
+
+FrameSource = ImageFolder | VideoFile
 
 
 def stream_video(path: Path) -> Iterator[Image]:
     """Yield the frames of a video file of any length, whatever its header says of their number."""
-    capture = _open(path)
-    try:
-        while True:
-            there, frame = capture.read()
-            if not there:
-                return
-            yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
-    finally:
-        capture.release()
+    with _opened(path) as capture:
+        while (read := capture.read())[0]:
+            yield _rgb(read[1])
 
 
 def video_file(path: Path, fps: float | None = None) -> VideoFile:
-    """Open a video file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    fps : float, optional
-        Frames per second, where it is known better than the file does.
+    """Open a video file; ``fps`` where it is known better than the file does.
 
     Raises
     ------
     DataError
         No such file, or one that cannot be decoded or states no frame rate.
     """
-    capture = _open(path)
-    try:
+    with _opened(path) as capture:
         rate = fps or float(capture.get(cv2.CAP_PROP_FPS))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    finally:
-        capture.release()
     if not rate > 0:
         raise DataError("states no frame rate", where=path, todo="give it with --fps")
     return VideoFile(path, rate, count)
@@ -278,9 +230,7 @@ class Footage:
 
     Parameters
     ----------
-    path : Path
-        Folder of images or video file.
-    image, first_frame, fps
+    path, image, first_frame, fps
         How to read it, see `open_frames`.
     n_frames : int
         Its length.
@@ -315,7 +265,7 @@ def clip_frames(
     frames : iterable
         Frames of the video; read once, as far as the last offset.
     spans : sequence of (onset, apex, offset)
-        Expressions; they may overlap.
+        They may overlap.
 
     Yields
     ------
@@ -345,7 +295,8 @@ def open_frames(
     return video_file(path, fps)
 
 
-def _open(path: Path) -> cv2.VideoCapture:
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     if not path.is_file():
         raise DataError("video not found", where=path)
     capture = cv2.VideoCapture(str(path))
@@ -354,7 +305,10 @@ def _open(path: Path) -> cv2.VideoCapture:
             f"cannot be decoded as a video ({path.stat().st_size} bytes)", where=path,
             todo="play it with a video player; if it plays, convert it to .mp4 and try again",
         )  # fmt: skip
-    return capture
+    try:
+        yield capture
+    finally:
+        capture.release()
 
 
 def _check_index(index: int, n: int, path: Path) -> None:

@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from mecore.data.places import shared_folder
-from mecore.data.schema import (
-    Annotations,
-    Confidence,
-    Correction,
-    Edition,
-    Exclusion,
-    Layout,
-    Manifest,
-)
+from mecore.data.schema import Manifest
 from mecore.errors import ManifestError, nearest
 
-__all__ = ["Annotations", "Confidence", "Correction", "Edition", "Exclusion", "Layout", "Manifest",
-           "known_manifests", "load_manifest", "parse_manifest"]  # fmt: skip
+__all__ = ["Manifest", "known_manifests", "load_manifest", "parse_manifest"]
 MAX_BYTES = 1_000_000
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def known_manifests() -> dict[str, Path]:
@@ -57,27 +49,30 @@ def load_manifest(name: str | Path) -> Manifest:
             sets = ", ".join(manifest.class_sets) or "none but its own"
             raise ManifestError(f"{manifest.id} has no classes {chosen[2]!r}; known: {sets}")
         return manifest.with_classes(chosen[2])
-    path = Path(name)
-    if path.suffix not in {".yaml", ".yml"}:
-        known = known_manifests()
-        if str(name) not in known:
-            raise ManifestError(
-                f"no database is called {str(name)!r}; {nearest(str(name), known)}",
-                todo="for own recordings copy data_manifests/template.yaml and pass its path",
-            )
-        path = known[str(name)]
-    return parse_manifest(path)
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return parse_manifest(Path(name))
+    known = known_manifests()
+    if str(name) not in known:
+        raise ManifestError(
+            f"no database is called {str(name)!r}; {nearest(str(name), known)}",
+            todo="for own recordings copy data_manifests/template.yaml and pass its path",
+        )  # fmt: skip
+    return parse_manifest(known[str(name)])
 
 
 def parse_manifest(path: Path) -> Manifest:
     """Read and check one manifest file."""
+    return parse_yaml(path, Manifest, "see data_manifests/template.yaml")
+
+
+def parse_yaml(path: Path, model: type[Model], todo: str | None = None) -> Model:
+    """Read a YAML file and check it; errors say in words what is wrong, and ``todo``."""
     raw = read_yaml(path)
     try:
-        return Manifest.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise ManifestError(
-            explain(error, Manifest), where=path, todo="see data_manifests/template.yaml"
-        ) from None
+        what = "; ".join(_explain(e, model) for e in error.errors())
+        raise ManifestError(what, where=path, todo=todo) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -91,11 +86,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ManifestError("holds no mapping of keys to values", where=path)
     return raw
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in words what is wrong with a mapping, with the nearest right name of unknown keys."""
-    return "; ".join(_explain(e, model) for e in error.errors())
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:

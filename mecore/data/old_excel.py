@@ -29,19 +29,12 @@ def limit() -> None:
 def read(path: str, sheet: int | str) -> dict[str, Any]:
     """Return the names of the sheets, and the cells of one of them if it is there.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    sheet : int or str
-        Position, or name in any case.
+    A sheet is named by its position, or by its name in any case.
     """
     book = CalamineWorkbook.from_path(path)
     names = list(book.sheet_names)
-    if isinstance(sheet, int):
-        found = names[sheet : sheet + 1]
-    else:
-        found = [n for n in names if n.strip().casefold() == sheet.casefold()]
+    same = [n for n in names if n.strip().casefold() == str(sheet).casefold()]
+    found = names[sheet : sheet + 1] if isinstance(sheet, int) else same
     if not found:
         return {"names": names, "cells": None}
     cells = book.get_sheet_by_name(found[0]).to_python(skip_empty_area=False)

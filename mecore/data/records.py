@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mecore.data.find import Problem, find_sheet
-from mecore.data.schema import Annotations, Column, Join, Manifest
-from mecore.data.sheets import Row, column_letter, read_sheet
+from xlsxwriter.utility import xl_col_to_name
+
+from mecore.data.find import Problem, find_sheet, listed
+from mecore.data.schema import Annotations, Column, Correction, Interval, Lookup, Manifest
+from mecore.data.sheets import Row, read_sheet
 from mecore.errors import DataError, nearest
 
 Record = dict[str, Any]
 HEADER_ROWS = 40
-"""A header is looked for in so many rows; the longest known preamble has 13."""
+"""Rows that a header is looked for in; the longest known preamble has 13."""
 _NOTHING = {"", "nan", "none", "null", "<na>"}
 # A sheet may lack these columns without harm.
 _DISPENSABLE = {"action_units"}
@@ -28,12 +31,10 @@ class Table:
     ----------
     place : str
         File and sheet, for messages.
-    rows : list of list of str
-        Rows below the header.
+    rows, header : list of list of str
+        Rows below the header, and those of it, if there is one.
     first : int
-        Number of the first of them, as a spreadsheet shows it.
-    header : list of list of str
-        Rows of the header, if it has one.
+        Number of the first row below the header, as a spreadsheet shows it.
     positions : dict
         Field to 0-based column.
     """
@@ -44,15 +45,17 @@ class Table:
     header: list[Row]
     positions: dict[str, int]
 
-    def optional(self, column: str) -> int | None:
-        """Return the position of a column that may be absent."""
-        return _search(column, self.header)
-
     def at(self, record: Record, field: str | None = None) -> str:
         """Name the row, and the column of a field, for a message."""
         position = self.positions.get(field or "")
-        column = "" if position is None else f", column {column_letter(position)}"
+        column = "" if position is None else f", column {xl_col_to_name(position)}"
         return f"{self.place}, row {record['row']}{column}"
+
+    def error(
+        self, what: str, record: Record, field: str | None = None, todo: str | None = None
+    ) -> DataError:
+        """Return an error about a row, and the column of a field."""
+        return DataError(what, where=self.at(record, field), todo=todo)
 
 
 def open_table(
@@ -67,15 +70,13 @@ def open_table(
         See `mecore.data.sheets.read_sheet`; a column is absent, or stands there twice.
     """
     rows = read_sheet(path, sheet)
-    named = path.suffix.lower() in (".xlsx", ".xls")
-    place = (
-        f"{path}, sheet {sheet + 1 if isinstance(sheet, int) else sheet}" if named else str(path)
-    )
+    place = str(path)
+    if path.suffix.lower() in (".xlsx", ".xls"):
+        place += f", sheet {sheet + 1 if isinstance(sheet, int) else sheet}"
     lines = _header_lines(rows, columns, header)
     head = [rows[i] for i in lines if i < len(rows)]
-    positions = {
-        f: p for f, c in columns.items() if (p := _position(f, c, head, place)) is not None
-    }
+    found = {f: _position(f, c, head, place) for f, c in columns.items()}
+    positions = {f: p for f, p in found.items() if p is not None}
     width = len(rows[0]) if rows else 0
     beyond = [f"{f}: {p}" for f, p in positions.items() if p >= width]
     if beyond:
@@ -96,13 +97,11 @@ def _header_lines(rows: list[Row], columns: dict[str, Column], header: Any) -> l
 
 def _search(column: Column, header: list[Row]) -> int | None:
     """Position of a column by name: in one row of the header, or joined over its rows."""
-    names = [column] if isinstance(column, str) else column if isinstance(column, list) else []
-    for name in names:
-        for row in header:
-            for position, cell in enumerate(row):
-                if _plain(cell) == _plain(name):
-                    return position
-    return column if isinstance(column, int) else None
+    if isinstance(column, int):
+        return column
+    names = [_plain(n) for n in ([column] if isinstance(column, str) else column)]
+    cells = [(_plain(cell), position) for row in header for position, cell in enumerate(row)]
+    return next((position for n in names for cell, position in cells if cell == n), None)
 
 
 def _plain(name: str) -> str:
@@ -111,25 +110,24 @@ def _plain(name: str) -> str:
 
 def _position(field: str, column: Column, header: list[Row], place: str) -> int | None:
     position = _search(column, header)
-    if position is None and field not in _DISPENSABLE:
-        known = sorted({n[:40] for row in header for n in row if n.strip("\0 ")})
-        if not any(known):
-            raise DataError("is empty: no row of it holds anything", where=place)
-        name = column if isinstance(column, str) else " or ".join(map(str, column))  # type: ignore[arg-type]
-        raise DataError(
-            f"no column {name!r}; {nearest(name, known)}", where=place,
-            todo="is it another edition of the file? Its columns are named in the manifest",
-        )  # fmt: skip
-    if position is not None and not isinstance(column, int):
+    if isinstance(column, int) or (position is None and field in _DISPENSABLE):
+        return position
+    if position is not None:
         _check_single(position, header, place)
-    return position
+        return position
+    known = sorted({n[:40] for row in header for n in row if n.strip("\0 ")})
+    if not any(known):
+        raise DataError("is empty: no row of it holds anything", where=place)
+    name = column if isinstance(column, str) else " or ".join(column)
+    raise DataError(
+        f"no column {name!r}; {nearest(name, known)}", where=place,
+        todo="is it another edition of the file? Its columns are named in the manifest",
+    )  # fmt: skip
 
 
 def _check_single(position: int, header: list[Row], place: str) -> None:
     row = next(r for r in header if r[position])
-    twins = [
-        column_letter(i) for i, cell in enumerate(row) if _plain(cell) == _plain(row[position])
-    ]
+    twins = [xl_col_to_name(i) for i, c in enumerate(row) if _plain(c) == _plain(row[position])]
     if len(twins) > 1 and len(header) == 1:
         raise DataError(
             f"column {row[position]!r} stands there {len(twins)} times ({', '.join(twins)})",
@@ -140,16 +138,7 @@ def _check_single(position: int, header: list[Row], place: str) -> None:
 def read_records(
     manifest: Manifest, path: Path, problems: list[Problem]
 ) -> tuple[Table, list[Record]]:
-    """Read the rows of the annotation sheet.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Names the columns.
-    path : Path
-        The annotation file.
-    problems : list of Problem
-        Rows that cannot be read are added here, and left out.
+    """Read the rows of the annotation sheet; those that cannot be read are added to the problems.
 
     Returns
     -------
@@ -161,23 +150,24 @@ def read_records(
     """
     sheet = manifest.annotations
     table = open_table(path, sheet.sheet, sheet.columns, sheet.header)
-    rules = [(k.column, _naming_rule(sheet, i, path)) for i, k in enumerate(sheet.lookups)]
+    rules = [(lookup.column, _naming_rule(lookup, path)) for lookup in sheet.lookups]
     records = []
     for number, row in enumerate(table.rows, table.first):
         record: Record = sheet.defaults | {f: row[p] for f, p in table.positions.items()}
         record["row"] = number
         if not _is_row(record, table, problems):
             continue
-        try:
+        with listed(problems):
             _take_apart(record, sheet, table)
             for column, rule in rules:
-                record[column] = _translate(record[column], rule, column, table.at(record, column))
+                if (code := record[column]) not in rule:
+                    what = f"{column} {code!r} has no naming rule; {nearest(code, rule)}"
+                    raise table.error(what, record, column)
+                record[column] = rule[code]
             _name(record, manifest, table)
-        except DataError as error:
-            problems.append(Problem(str(error.where), error.what, error.todo or ""))
-            continue
-        _add_intervals(record, row, sheet, table)
-        records.append(record)
+            record["further"] = [_interval(columns, row, table) for columns in sheet.further]
+            record["bounds"] = _interval(sheet.within, row, table) if sheet.within else ("", "")
+            records.append(record)
     return table, records
 
 
@@ -197,24 +187,15 @@ def _take_apart(record: Record, sheet: Annotations, table: Table) -> None:
     for field, pattern in sheet.split.items():
         found = re.fullmatch(pattern, record[field])
         if not found:
-            raise DataError(
-                f"{field} {record[field]!r} does not read like {pattern!r}",
-                where=table.at(record, field),
-            )
+            what = f"{field} {record[field]!r} does not read like {pattern!r}"
+            raise table.error(what, record, field)
         record.update(found.groupdict())
 
 
-def _naming_rule(sheet: Annotations, number: int, path: Path) -> dict[str, str]:
-    rule = sheet.lookups[number]
+def _naming_rule(rule: Lookup, path: Path) -> dict[str, str]:
     table = open_table(path, rule.sheet, {"key": rule.key, "value": rule.value}, rule.header)
     key, value = table.positions["key"], table.positions["value"]
     return {row[key]: row[value] for row in table.rows if row[key]}
-
-
-def _translate(code: str, rule: dict[str, str], column: str, where: str) -> str:
-    if code not in rule:
-        raise DataError(f"{column} {code!r} has no naming rule; {nearest(code, rule)}", where=where)
-    return rule[code]
 
 
 def _name(record: Record, manifest: Manifest, table: Table) -> None:
@@ -224,33 +205,30 @@ def _name(record: Record, manifest: Manifest, table: Table) -> None:
         record[field] = template.format_map({f: v for f, v in record.items() if f != "row"})
     for field in ("subject", "video"):
         if record[field].casefold() in _NOTHING:
-            raise DataError(f"{field} is missing", where=table.at(record, field))
+            raise table.error(f"{field} is missing", record, field)
     if "action_units" in record:
         # A full-width comma was typed in places.
         record["action_units"] = record["action_units"].replace("\uff0c", ",")
 
 
-def _add_intervals(record: Record, row: Row, sheet: Annotations, table: Table) -> None:
-    def texts(columns: Any) -> tuple[str, str]:
-        found = (table.optional(columns.onset), table.optional(columns.offset))
-        first, last = ("" if p is None else row[p] for p in found)
-        return first, last
-
-    record["further"] = [texts(columns) for columns in sheet.further]
-    record["bounds"] = texts(sheet.within) if sheet.within else ("", "")
+def _interval(columns: Interval, row: Row, table: Table) -> tuple[str, str]:
+    """Texts of onset and offset; columns that are absent read as blank."""
+    first, last = (_search(column, table.header) for column in (columns.onset, columns.offset))
+    return "" if first is None else row[first], "" if last is None else row[last]
 
 
-def read_join(join: Join, manifest: Manifest, root: Path) -> tuple[Table, list[Record]] | None:
-    """Read the table that fields are joined from, or None where it may be absent, and is.
+def read_join(manifest: Manifest, root: Path) -> tuple[Table, list[Record]] | None:
+    """Read the table that fields are joined from; None without one, or where it may be absent.
 
     Raises
     ------
     DataError
         A required table is not there, or cannot be read.
     """
-    path = find_sheet(join.file, root)
-    if path is None:
-        if join.required:
+    join = manifest.annotations.join
+    path = find_sheet(join.file, root) if join else None
+    if join is None or path is None:
+        if join and join.required:
             raise DataError(f"table {join.file} not found", where=root,
                             todo="put it below the data root")  # fmt: skip
         return None
@@ -263,3 +241,40 @@ def read_join(join: Join, manifest: Manifest, root: Path) -> tuple[Table, list[R
                 record["subject"] = manifest.subjects.normal(record["subject"])
             records.append(record)
     return table, records
+
+
+def correct(corrections: Sequence[Correction], records: list[Record]) -> list[str]:
+    """Apply corrections of known errors to the rows that they name, in place.
+
+    Parameters
+    ----------
+    corrections : sequence of Correction
+        Keyed by subject and clip; frame numbers are those of the sheet.
+    records : list of dict
+        Rows of the sheet, and of the table that is joined to it, as text.
+
+    Returns
+    -------
+    list of str
+        For each correction: ``applied``; ``already right`` (another edition that needs none);
+        ``another edition`` (it prints neither the error nor the correction); ``no such row``.
+    """
+    return [_correct(c, records) for c in corrections]
+
+
+def _correct(correction: Correction, records: list[Record]) -> str:
+    right = {f: "" if v is None else str(v) for f, v in correction.set.items()}
+    key = correction.model_dump(include={"subject", "video", "sample", "onset"}, exclude_none=True)
+    status = set()
+    for record in records:
+        if any(record.get(f, "").casefold() != str(v).casefold() for f, v in key.items()):
+            continue
+        if all(record.get(f) == v for f, v in right.items()):
+            status.add("already right")
+        elif any(record.get(f, str(v)) != str(v) for f, v in correction.was.items()):
+            status.add("another edition")
+        else:
+            record.update({f: v for f, v in right.items() if f in record})
+            status.add("applied")
+    order = ("applied", "already right", "another edition")
+    return next((one for one in order if one in status), "no such row")

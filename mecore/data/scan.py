@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mecore.data.annotations import FRAMES, Reading, read_annotations
-from mecore.data.find import Place, Problem, find_videos, inside, left_out, listing
-from mecore.data.frames import image_folder, number_images, open_frames
+from mecore.data.annotations import CORRECT, FRAMES, Reading, read_annotations
+from mecore.data.find import Place, Problem, check_inside, find_videos, left_out, listed
+from mecore.data.frames import FrameSource, first_few, image_folder, number_images, open_frames
 from mecore.data.images import inspect_image
 from mecore.data.schema import Layout, Manifest
 from mecore.errors import DataError
@@ -47,16 +47,7 @@ class Scan:
 def scan_database(
     manifest: Manifest, root: Path, progress: Callable[[list[Place]], Iterable[Place]] = iter
 ) -> Scan:
-    """Look through a copy of a database.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Facts of the edition.
-    root : Path
-        Folder of the database.
-    progress : callable
-        Wraps the list of videos, to show how far it came.
+    """Look through a copy of a database; ``progress`` wraps the list of its videos.
 
     Raises
     ------
@@ -71,11 +62,12 @@ def scan_database(
     reading = read_annotations(manifest, root)
     layout, places, found = find_videos(manifest, root, _owners(reading))
     if layout is None:
+        names = first_few(sorted(p.name + "/" * p.is_dir() for p in root.iterdir()), 6)
         raise DataError(
-            f"no video lies at {manifest.layout.video}; the folder holds {listing(root)}",
+            f"no video lies at {manifest.layout.video}; the folder holds {names or 'nothing'}",
             where=found[0].where if found else root,
             todo="pass the folder that the manifest describes, one level up or down?",
-        )
+        )  # fmt: skip
     manifest = manifest.model_copy(update={"layout": layout, "variants": []})
     problems, notes = [*reading.problems, *found], list(reading.notes)
     excluded = left_out(manifest, layout)
@@ -85,13 +77,11 @@ def scan_database(
     numbers: dict[tuple[str, str], list[int]] = {}
     rows = []
     for place in progress(places):
-        try:
+        with listed(problems):
             rows.append(_video_row(manifest, layout, place, root, numbers))
-        except DataError as error:
-            problems.append(Problem(str(error.where), error.what, error.todo or ""))
     videos = pd.DataFrame(rows, columns=VIDEO_COLUMNS)
     samples = _place_samples(manifest, reading, videos, numbers, excluded, problems, notes)
-    return Scan(manifest, reading, samples, videos, _once(problems), notes)
+    return Scan(manifest, reading, samples, videos, list(dict.fromkeys(problems)), notes)
 
 
 def _owners(reading: Reading) -> dict[str, str]:
@@ -101,10 +91,6 @@ def _owners(reading: Reading) -> dict[str, str]:
     return dict(zip(single.video.str.casefold(), single.subject, strict=True))
 
 
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
-
-
 def _video_row(
     manifest: Manifest, layout: Layout, place: Place, root: Path,
     numbers: dict[tuple[str, str], list[int]],
@@ -112,25 +98,20 @@ def _video_row(
     subject, video, _, path = place
     if layout.image is not None:
         numbered = number_images(path, layout.image)
-        outside = [p for p in numbered.values() if p.is_symlink() and not inside(p, root)]
-        if outside:
-            raise DataError("is a link that leads out of the data root", where=outside[0],
-                            todo="copy its target to this place")  # fmt: skip
-        source = image_folder(path, layout.image, manifest.fps, layout.first_frame)
+        check_inside((p for p in numbered.values() if p.is_symlink()), root)
+        source: FrameSource = image_folder(path, layout.image, manifest.fps, layout.first_frame)
         numbers[subject, video] = list(numbered)
-        first = source.paths[0]
+        path = numbered[min(numbered)]
     else:
-        source = open_frames(path, manifest.fps)  # type: ignore[assignment]
-        first = path
-    size, wrong = inspect_image(first) if layout.kind != "video_files" else (None, "")
+        source = open_frames(path, manifest.fps)
+    size, wrong = inspect_image(path) if layout.kind != "video_files" else (None, "")
     if wrong:
-        raise DataError(
-            wrong, where=first, todo="copy this image again, or exclude the video in the manifest"
-        )
+        todo = "copy this image again, or exclude the video in the manifest"
+        raise DataError(wrong, where=path, todo=todo)
     if size is None:
         height, width = source.read(0).shape[:2]
         size = (width, height)
-    relative = path.relative_to(root).as_posix()
+    relative = source.path.relative_to(root).as_posix()
     return [manifest.id, subject, video, relative, len(source), manifest.fps, *size]
 
 
@@ -142,19 +123,20 @@ def _place_samples(
     """Find the video of each sample, and turn its frame numbers into positions in it."""
     lengths = {(v.subject, v.video): int(v.n_frames) for v in videos.itertuples()}
     same = {(s.casefold(), v.casefold()): (s, v) for s, v in lengths}
-    samples = reading.samples.copy()
+    samples = reading.samples
     keep, moved = [], 0
     for s in samples.itertuples():
-        key = same.get((s.subject.casefold(), s.video.casefold()), (s.subject, s.video))
-        name = f"subject {s.subject}, video {s.video}, onset {s.onset} (from 0)"
-        if (key[0].casefold(), key[1].casefold()) in excluded:
+        folded = (s.subject.casefold(), s.video.casefold())
+        if folded in excluded:
             continue
+        key = same.get(folded, (s.subject, s.video))
+        name = f"subject {s.subject}, video {s.video}, onset {s.onset} (from 0)"
         try:
             if key not in lengths:
                 raise DataError(
                     f"annotates a video that is not on disk: {name}",
                     todo="complete the copy, or exclude the video in the manifest with a reason",
-                )
+                )  # fmt: skip
             frames = tuple(None if f is pd.NA else int(f) for f in (s.onset, s.apex, s.offset))
             placed = place_frames(frames, manifest, lengths[key], numbers.get(key), name)
         except DataError as error:
@@ -203,7 +185,6 @@ def place_frames(
     DataError
         The expression lies outside the video.
     """
-    todo = "correct it in the manifest under `corrections`, with a reason and a source"
     gaps = manifest.layout.first_frame == "gaps"
     clip = "offset behind the end: last frame" in manifest.annotations.repair
     onset, apex, offset = frames
@@ -217,17 +198,16 @@ def place_frames(
         first, last = there[0], there[-1]
     if offset > last and not clip and not (gaps and onset <= last):
         end = f"the video's {length} frames" if there is None else f"its last image, {last}"
-        raise DataError(f"offset {offset} lies behind {end}: {name}", todo=todo)
+        raise DataError(f"offset {offset} lies behind {end}: {name}", todo=CORRECT)
     if (onset < first and not (gaps and offset >= first)) or onset > last:
-        raise DataError(
-            f"onset {onset} lies outside its images, {first} to {last}: {name}", todo=todo
-        )
+        images = f"its images, {first} to {last}"
+        raise DataError(f"onset {onset} lies outside {images}: {name}", todo=CORRECT)
     bounded = tuple(None if f is None else min(max(f, first), last) for f in frames)
     if there is None:
         return bounded, bounded != frames
     low, high = bisect_left(there, bounded[0] or 0), bisect_right(there, bounded[2] or 0) - 1
     if low > high:
-        raise DataError(f"none of the frames {onset} to {offset} is there: {name}", todo=todo)
+        raise DataError(f"none of the frames {onset} to {offset} is there: {name}", todo=CORRECT)
     peak = None if apex is None else min(max(bisect_left(there, apex), low), high)
     back = tuple(None if i is None else there[i] for i in (low, peak, high))
     return (low, peak, high), back != frames

@@ -43,11 +43,13 @@ def groups_of(pattern: str) -> set[str]:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
 
 
-class _Part(BaseModel):
+class Strict(BaseModel):
+    """A part of a manifest: frozen, and no key but its own."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Licence(_Part):
+class Licence(Strict):
     """Terms of a database and where to ask for it."""
 
     name: str
@@ -55,7 +57,7 @@ class Licence(_Part):
     request: str = ""
 
 
-class Expected(_Part):
+class Expected(Strict):
     """Counts of a complete copy, with their source; ``samples`` are rows of the sheet."""
 
     subjects: int | None = None
@@ -67,7 +69,7 @@ class Expected(_Part):
     papers: list[str] = Field(default=[], description="other counts in print, and why they differ")
 
 
-class SubjectIds(_Part):
+class SubjectIds(Strict):
     """One spelling of subject ids, for sheet and disk: prefix off, digits padded to a width."""
 
     prefix: str = ""
@@ -88,7 +90,7 @@ class SubjectIds(_Part):
         return rest if rest else text
 
 
-class Exclusion(_Part):
+class Exclusion(Strict):
     """A video, or one expression of it, that cannot be used, with the reason."""
 
     subject: str
@@ -97,7 +99,7 @@ class Exclusion(_Part):
     reason: str
 
 
-class Layout(_Part):
+class Layout(Strict):
     """Where videos lie below the data root.
 
     ``video`` is the path of a folder of images, of a video file or, where ready ``features`` are
@@ -133,7 +135,7 @@ class Layout(_Part):
         return self
 
 
-class Edition(_Part):
+class Edition(Strict):
     """One edition of the annotation file, known by its name; ``*`` and ``?`` stand for any text."""
 
     name: RelativePath
@@ -142,7 +144,7 @@ class Edition(_Part):
     classes: dict[str, int] = Field(default={}, description="counts that differ from `expected`")
 
 
-class Lookup(_Part):
+class Lookup(Strict):
     """A naming rule: a sheet that translates the codes of one column into the names on disk."""
 
     column: Literal["subject", "video", "emotion"]
@@ -152,14 +154,14 @@ class Lookup(_Part):
     header: int | None = None
 
 
-class Interval(_Part):
+class Interval(Strict):
     """Columns of a further interval in the same row."""
 
     onset: str
     offset: str
 
 
-class Join(_Part):
+class Join(Strict):
     """Fields from another table: rows with the same values in the fields ``by``.
 
     With ``required: false`` the table may be absent; the fields then keep their `defaults`.
@@ -176,7 +178,7 @@ Repair = Literal["apex outside: unknown", "offset behind the end: last frame",
                  "onset unknown: leave out", "fractions: round"]  # fmt: skip
 
 
-class Annotations(_Part):
+class Annotations(Strict):
     """The annotation sheet: which file, which columns, which marks.
 
     ``file`` is the name of the file, wherever it lies below the root; several where a database
@@ -241,7 +243,7 @@ def _named(templates: Any) -> set[str]:
     return {name for t in templates for name in re.findall(r"\{(\w+)\}", t)}
 
 
-class Correction(_Part):
+class Correction(Strict):
     """A known error of the annotation sheet, keyed by subject and clip, never by row.
 
     ``was`` is what the faulty edition prints: another edition, which prints something else, is
@@ -260,7 +262,7 @@ class Correction(_Part):
     source: str
 
 
-class Figures(_Part):
+class Figures(Strict):
     """Whose face may be shown in figures."""
 
     faces: Literal["hidden", "shown"] | None = None
@@ -271,7 +273,7 @@ class Figures(_Part):
         return self.faces == "shown" or subject in self.subjects
 
 
-class Constants(_Part):
+class Constants(Strict):
     """Constants that a paper states for this database (frames)."""
 
     k: int | None = Field(default=None, description="distance of a pair, MEAN")
@@ -280,7 +282,7 @@ class Constants(_Part):
     sequence: tuple[int, int] | None = Field(default=None, description="M, dense LSTM: windows")
 
 
-class Manifest(_Part):
+class Manifest(Strict):
     """One edition of one database."""
 
     id: str

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
+from xlsxwriter.utility import xl_cell_to_rowcol
 
 from mecore.data import old_excel
 from mecore.errors import DataError, nearest
@@ -60,12 +61,8 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
             f"annotation file not found; spreadsheets there: {', '.join(beside) or 'none'}",
             where=path,
             todo="check the data root, or name your edition of the file in the manifest",
-        )
-    if path.stat().st_size > MAX_BYTES:
-        raise DataError(
-            f"has {path.stat().st_size:,} bytes; no annotation has over {MAX_BYTES:,}", where=path,
-            todo=_TODO,
         )  # fmt: skip
+    _check_bytes(f"has {(n := path.stat().st_size):,} bytes", n, path)
     excel = path.suffix.lower() in (".xlsx", ".xls")
     rows = _excel_rows(path, sheet) if excel else _csv_rows(path)
     width = max((len(r) for r in rows), default=0)
@@ -78,12 +75,15 @@ def is_sheet(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS[:-1] and not path.name.startswith(("~$", "."))
 
 
+def _check_bytes(what: str, n: int, path: Path) -> None:
+    if n > MAX_BYTES:
+        raise DataError(f"{what}; no annotation has over {MAX_BYTES:,}", where=path, todo=_TODO)
+
+
 def _check_extent(rows: int, columns: int, path: Path) -> None:
     if rows > MAX_ROWS or rows * columns > MAX_CELLS:
-        raise DataError(
-            f"spans {rows:,} rows and {columns:,} columns; at most {MAX_ROWS:,} rows are read",
-            where=path, todo=_TODO,
-        )  # fmt: skip
+        what = f"spans {rows:,} rows and {columns:,} columns; at most {MAX_ROWS:,} rows are read"
+        raise DataError(what, where=path, todo=_TODO)
 
 
 def _csv_rows(path: Path) -> list[Row]:
@@ -93,14 +93,12 @@ def _csv_rows(path: Path) -> list[Row]:
         text = raw.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            "is not UTF-8 text", where=f"{path}, row {line}", todo="save it as CSV (UTF-8)"
-        ) from error
+        where = f"{path}, row {line}"
+        raise DataError("is not UTF-8 text", where=where, todo="save it as CSV (UTF-8)") from error
     # Blank lines may be many; this only keeps a file of millions of rows from being taken apart.
     if text.count("\n") > 2 * MAX_ROWS:
         _check_extent(text.count("\n"), 1, path)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
     try:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         return [[c.strip() for c in row] for row in rows]
@@ -131,11 +129,9 @@ def _modern_cells(path: Path, sheet: int | str) -> list[list[Any]]:
 
 def _old_cells(path: Path, sheet: int | str) -> list[list[Any]]:
     """Cells of an .xls file, read in a process that can be given up, see `old_excel`."""
-    script = [sys.executable, "-I", str(Path(old_excel.__file__))]
+    script = [sys.executable, "-I", old_excel.__file__, str(path), json.dumps(sheet)]
     try:
-        done = subprocess.run(
-            [*script, str(path), json.dumps(sheet)], capture_output=True, timeout=2 * LIMIT
-        )
+        done = subprocess.run(script, capture_output=True, timeout=2 * LIMIT)
     except subprocess.TimeoutExpired as error:
         raise ValueError(f"not done after {error.timeout:.0f} s") from None
     if done.returncode:
@@ -165,11 +161,7 @@ def _measure(path: Path) -> None:
     """
     with zipfile.ZipFile(path) as box:
         total = sum(part.file_size for part in box.infolist())
-        if total > MAX_BYTES:
-            raise DataError(
-                f"unpacks to {total:,} bytes; no annotation has over {MAX_BYTES:,}", where=path,
-                todo=_TODO,
-            )  # fmt: skip
+        _check_bytes(f"unpacks to {total:,} bytes", total, path)
         for part in box.infolist():
             if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
                 _check_extent(*_corner(box.read(part)), path)
@@ -179,30 +171,8 @@ def _corner(xml: bytes) -> tuple[int, int]:
     """Last row and last column, from 1, that any cell of a sheet names."""
     cells = set(_CELL.findall(xml))
     rows = max((int(row) for _, row in cells), default=0)
-    columns = {column for column, _ in cells}
-    return rows, max((_column_number(c) for c in columns), default=0)
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - 64
-    return number
-
-
-def column_letter(position: int) -> str:
-    """Return the letters that a spreadsheet shows for a 0-based column.
-
-    Examples
-    --------
-    >>> column_letter(0), column_letter(27)
-    ('A', 'AB')
-    """
-    letters, number = "", position + 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+    last = max((column for column, _ in cells), key=lambda c: (len(c), c), default=b"")
+    return rows, xl_cell_to_rowcol(f"{last.decode()}1")[1] + 1 if last else 0
 
 
 def _text(cell: Any) -> str:

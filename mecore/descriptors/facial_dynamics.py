@@ -43,22 +43,16 @@ def principal_direction(vectors: NDArray[np.floating], rounds: int = 50) -> Floa
 def facial_dynamics_map(flows: NDArray[np.floating], blocks: int = 8, times: int = 4) -> Floats:
     """Principal motion of every cuboid, (times, blocks, blocks, 2).
 
-    Parameters
-    ----------
-    flows : array, (T, H, W, 2)
-        Flow from the first frame, pixels; the head's motion taken out. ValueError for NaN, another
-        shape, or fewer frames or pixels than cuboids.
-    blocks, times : int
-        Rows and columns, and parts in time.
+    Of the flow from the first frame, (T, H, W, 2), in pixels, the head's motion taken out.
+    ``blocks`` are rows and columns, ``times`` parts in time. ValueError for NaN, another shape, or
+    fewer frames or pixels than cuboids.
     """
     if flows.ndim != 4 or flows.shape[-1] != 2 or not np.isfinite(flows).all():
         raise ValueError(f"flows must be finite and (T, H, W, 2), not {flows.shape}")
     cuts = [bounds(n, k) for n, k in zip(flows.shape[:3], (times, blocks, blocks), strict=True)]
     if any((np.diff(cut) < 1).any() for cut in cuts):
-        raise ValueError(
-            f"{times}×{blocks}×{blocks} cuboids do not fit into {flows.shape[:3]} frames, rows "
-            "and columns: take fewer"
-        )
+        whole = f"{flows.shape[:3]} frames, rows and columns"
+        raise ValueError(f"{times}×{blocks}×{blocks} cuboids do not fit into {whole}: take fewer")
     out = np.empty((times, blocks, blocks, 2))
     for place in np.ndindex(times, blocks, blocks):
         part = tuple(slice(c[i], c[i + 1]) for c, i in zip(cuts, place, strict=True))

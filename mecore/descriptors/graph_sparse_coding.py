@@ -21,25 +21,13 @@ NEIGHBOUR_SCALE = 7  # Zelnik-Manor and Perona (2004): the distance to the 7th n
 
 
 class Dictionary(NamedTuple):
-    """What was learnt on training samples.
+    """What was learnt on training samples."""
 
-    Parameters
-    ----------
-    atoms : array, (m, k)
-        Columns of length at most 1.
-    samples : array, (n, m)
-        The training samples, for the links of new ones.
-    codes : array, (n, k)
-        Their codes.
-    alpha, beta : float
-        Weight of the graph and of sparsity.
-    """
-
-    atoms: Floats
-    samples: Floats
-    codes: Floats
-    alpha: float
-    beta: float
+    atoms: Floats  # (m, k), columns of length at most 1
+    samples: Floats  # (n, m), the training samples, for the links of new ones
+    codes: Floats  # (n, k), their codes
+    alpha: float  # weight of the graph
+    beta: float  # weight of sparsity
 
 
 @compiled_exactly
@@ -83,10 +71,7 @@ def _lasso(gram: Floats, pull: Floats, ridge: float, beta: float, code: Floats) 
 def _sweep(
     gram: Floats, target: Floats, weights: Floats, codes: Floats, alpha: float, beta: float
 ) -> None:
-    """Pass once over all samples; each gets its optimal code while the others stay.
-
-    ``gram`` is BᵀB, ``target`` XᵀB (n, k), ``weights`` the graph (n, n), ``codes`` (n, k).
-    """
+    """`sweep` in place; ``gram`` is BᵀB, ``target`` XᵀB (n, k), ``weights`` the graph."""
     n, k = target.shape
     for i in range(n):
         pull = target[i].copy()
@@ -127,24 +112,10 @@ def _columns(a: Floats, b: Floats, atoms: Floats, rounds: int) -> None:
 def sweep(
     x: Floats, atoms: Floats, graph: Floats, codes: Floats, alpha: float, beta: float
 ) -> Floats:
-    """One pass over the samples, each getting its optimal code while the others stay.
+    """One pass over the samples, each getting its optimal code while the others stay, (n, k).
 
-    Parameters
-    ----------
-    x : array, (n, m)
-        Samples.
-    atoms : array, (m, k)
-        Dictionary.
-    graph : array, (n, n)
-        Symmetric weights, no self links.
-    codes : array, (n, k)
-        Codes so far; 0 at the beginning.
-    alpha, beta : float
-        Weight of the graph and of sparsity.
-
-    Returns
-    -------
-    array, (n, k)
+    Of samples ``x`` (n, m), ``atoms`` (m, k), a ``graph`` (n, n) of symmetric weights without self
+    links, and the ``codes`` so far, 0 at the beginning; α and β weigh graph and sparsity.
     """
     codes = codes.copy()
     _sweep(atoms.T @ atoms, np.ascontiguousarray(x @ atoms), graph, codes, alpha, beta)
@@ -152,25 +123,10 @@ def sweep(
 
 
 def update_atoms(x: Floats, codes: Floats, atoms: Floats, rounds: int = 500) -> Floats:
-    """Optimal dictionary for given codes: least squares with columns of length at most 1.
+    """Optimal dictionary for given codes: least squares with columns of length at most 1, (m, k).
 
-    Column by column, until none changes (Mairal et al., JMLR 11, 2010, algorithm 2). A column that
-    no sample uses stays as it was.
-
-    Parameters
-    ----------
-    x : array, (n, m)
-        Samples.
-    codes : array, (n, k)
-        Codes.
-    atoms : array, (m, k)
-        Where to begin.
-    rounds : int
-        Passes at most.
-
-    Returns
-    -------
-    array, (m, k)
+    Column by column from ``atoms`` (m, k) on, until none changes or so many rounds are over (Mairal
+    et al., JMLR 11, 2010, algorithm 2). A column that no sample uses stays as it was.
     """
     atoms = np.ascontiguousarray(atoms).copy()
     _columns(codes.T @ codes, x.T @ codes, atoms, rounds)
@@ -180,7 +136,7 @@ def update_atoms(x: Floats, codes: Floats, atoms: Floats, rounds: int = 500) -> 
 def objective(
     x: Floats, atoms: Floats, graph: Floats, codes: Floats, alpha: float, beta: float
 ) -> float:
-    """Value that is minimised."""
+    """Value that is minimised; arguments as of `sweep`."""
     laplacian = np.diag(graph.sum(axis=1)) - graph
     smooth = np.trace(codes.T @ laplacian @ codes)
     left = x - codes @ atoms.T
@@ -188,62 +144,40 @@ def objective(
 
 
 def affinity(x: Floats, neighbours: int = 5) -> Floats:
-    """Graph of nearest neighbours with self-tuning weights exp(-d²_ij / (s_i s_j)).
+    """Graph of nearest neighbours with self-tuning weights exp(-d²_ij / (s_i s_j)), (n, n).
 
     s_i is the distance of sample i to its 7th neighbour, so that dense and thin regions count
-    alike. The distance of the Sparse MDMO paper is not public; this stands in for it.
-
-    Parameters
-    ----------
-    x : array, (n, m)
-        Samples, n at least 2.
-    neighbours : int
-        Links of a sample, before the graph is made symmetric.
-
-    Returns
-    -------
-    array, (n, n)
-        Symmetric, at most 1, zero diagonal.
+    alike. The distance of the Sparse MDMO paper is not public; this stands in for it. Of at least
+    two samples (n, m), with so many links each before the graph is made symmetric; weights are at
+    most 1, and 0 on the diagonal.
     """
-    squared, scale = _distances(x, x), _scale(_distances(x, x))
-    weights = np.exp(-squared / np.maximum(np.outer(scale, scale), 1e-12))
+    squared = _distances(x, x)
+    scale = _scale(squared)
+    weights = _weights(squared, scale, scale)
     np.fill_diagonal(weights, 0)
     graph = _strongest(weights, neighbours)
     return np.maximum(graph, graph.T)
 
 
 def learn_dictionary(
-    x: Floats,
-    n_atoms: int = 128,
-    *,
-    alpha: float = 1.0,
-    beta: float = 0.1,
-    iterations: int = 10,
-    sweeps: int = 1,
-    neighbours: int = 5,
-    seed: int = 0,
-) -> Dictionary:
+    x: Floats, n_atoms: int = 128, *, alpha: float = 1.0, beta: float = 0.1, iterations: int = 10,
+    sweeps: int = 1, neighbours: int = 5, seed: int = 0,
+) -> Dictionary:  # fmt: skip
     """Learn a dictionary and the codes of its samples.
 
     Parameters
     ----------
     x : array, (n, m)
-        Training samples.
+        Training samples. ValueError for fewer than two, NaN, or samples that are all zero, from
+        which nothing is learnt.
     n_atoms : int
         k, columns of the dictionary.
-    alpha, beta : float
-        Defaults of the GraphSC paper.
+    alpha, beta, neighbours
+        See `sweep` and `affinity`; defaults of the GraphSC paper.
     iterations, sweeps : int
         Steps of the dictionary, and passes over the samples before each.
-    neighbours : int
-        See `affinity`.
     seed : int
         Of the first dictionary: uniform columns, centred, of length 1.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two samples, NaN, or samples that are all zero, from which nothing is learnt.
     """
     samples = np.ascontiguousarray(x, np.float64)
     if samples.ndim != 2 or len(samples) < 2 or not np.isfinite(samples).all():
@@ -256,49 +190,33 @@ def learn_dictionary(
     atoms /= np.linalg.norm(atoms, axis=0)
     graph = affinity(samples, neighbours)
     codes = np.zeros((len(samples), n_atoms))
-    for _ in range(iterations):
+    for step in range(iterations + 1):
+        if step:
+            atoms = update_atoms(samples, codes, atoms, rounds=20)
         for _ in range(sweeps):
             codes = sweep(samples, atoms, graph, codes, alpha, beta)
-        atoms = update_atoms(samples, codes, atoms, rounds=20)
-    for _ in range(sweeps):
-        codes = sweep(samples, atoms, graph, codes, alpha, beta)
     return Dictionary(atoms, samples, codes, alpha, beta)
 
 
 def encode(x: Floats, learnt: Dictionary, neighbours: int = 5) -> Floats:
     """Codes of new samples, pulled towards those of their neighbours among the training samples.
 
-    Parameters
-    ----------
-    x : array, (n, m)
-        New samples; none influences another.
-    learnt : Dictionary
-        See `learn_dictionary`.
-    neighbours : int
-        Links of a sample; 0 drops them.
-
-    Returns
-    -------
-    array, (n, k)
+    Of samples (n, m), none of which influences another, (n, k). ``neighbours`` are the links of a
+    sample; 0 drops them. ValueError for NaN.
     """
     x = np.ascontiguousarray(x, np.float64)
     if not np.isfinite(x).all():
         raise ValueError("samples with NaN or infinite values have no code")
-    target = x @ learnt.atoms
-    gram = learnt.atoms.T @ learnt.atoms
-    codes = np.zeros(target.shape)
+    target, gram = x @ learnt.atoms, learnt.atoms.T @ learnt.atoms
+    codes = np.zeros_like(target)
     weights = np.zeros((len(x), len(learnt.samples)))
     if neighbours:
         squared = _distances(x, learnt.samples)
-        own = np.sqrt(np.partition(squared, min(NEIGHBOUR_SCALE, squared.shape[1]) - 1)[
-            :, min(NEIGHBOUR_SCALE, squared.shape[1]) - 1])  # fmt: skip
         theirs = _scale(_distances(learnt.samples, learnt.samples))
-        weights = np.exp(-squared / np.maximum(np.outer(own, theirs), 1e-12))
-        weights = _strongest(weights, neighbours)
-    for i, code in enumerate(codes):
-        pull = target[i] + learnt.alpha * weights[i] @ learnt.codes
-        ridge = learnt.alpha * float(weights[i].sum())
-        _lasso(gram, pull, ridge, learnt.beta, code)
+        weights = _strongest(_weights(squared, _scale(squared, itself=0), theirs), neighbours)
+    for code, own, links in zip(codes, target, weights, strict=True):
+        pull = own + learnt.alpha * links @ learnt.codes
+        _lasso(gram, pull, learnt.alpha * float(links.sum()), learnt.beta, code)
     return codes
 
 
@@ -307,17 +225,18 @@ def _distances(a: Floats, b: Floats) -> Floats:
     return np.maximum(squared, 0)
 
 
-def _scale(squared: Floats) -> Floats:
-    """Distance of each sample to its 7th neighbour; the sample itself stands first."""
-    place = min(NEIGHBOUR_SCALE, len(squared) - 1)
+def _scale(squared: Floats, itself: int = 1) -> Floats:
+    """Distance of each sample to its 7th neighbour; the sample itself may stand first."""
+    place = min(NEIGHBOUR_SCALE + itself, squared.shape[1]) - 1
     return np.sqrt(np.partition(squared, place, axis=1)[:, place])
+
+
+def _weights(squared: Floats, own: Floats, theirs: Floats) -> Floats:
+    return np.exp(-squared / np.maximum(np.outer(own, theirs), 1e-12))
 
 
 def _strongest(weights: Floats, k: int) -> Floats:
     """Keep the k largest weights of each row."""
-    if k >= weights.shape[1]:
-        return weights
-    kept = np.zeros_like(weights)
-    place = np.argsort(-weights, axis=1, kind="stable")[:, :k]
-    np.put_along_axis(kept, place, np.take_along_axis(weights, place, 1), 1)
+    kept = weights.copy()
+    np.put_along_axis(kept, np.argsort(-weights, axis=1, kind="stable")[:, k:], 0, axis=1)
     return kept

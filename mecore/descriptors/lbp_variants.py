@@ -38,8 +38,7 @@ def lbp_sip(clip: Bytes, blocks: int = 8, *, joint: bool = False, t_radius: int 
     t_radius : int
         Frames between a voxel and its neighbours in time.
     """
-    options = TopOptions(rows=blocks, columns=blocks, radii=(1, 1, t_radius))
-    clip = check_clip(clip, options)
+    clip = check_clip(clip, TopOptions(rows=blocks, columns=blocks, radii=(1, 1, t_radius)))
     offsets = np.array(_SIP, np.int64) * np.array((t_radius, 1, 1), np.int64)
     codes = _codes(clip, offsets, np.zeros_like(offsets), (t_radius, 1, 1))
     if joint:
@@ -61,10 +60,8 @@ def lbp_mop(clip: NDArray[Any], blocks: int = 8) -> Votes:
         raise ValueError(f"a clip is (T, H, W) of finite numbers, not {frames.shape}")
     rows, columns = (bounds(n, blocks) for n in frames.shape[1:])
     if min(len(frames), np.diff(rows).min(), np.diff(columns).min()) < 3:
-        raise ValueError(
-            f"LBP-MOP needs 3 frames and blocks of 3×3 pixels: {blocks}×{blocks} blocks of a clip "
-            f"of {frames.shape} are smaller"
-        )
+        smaller = f"{blocks}×{blocks} blocks of a clip of {frames.shape} are smaller"
+        raise ValueError(f"LBP-MOP needs 3 frames and blocks of 3×3 pixels: {smaller}")
     out = np.empty((blocks, blocks, 3, 59), np.int64)
     offsets = lbp_offsets(TopOptions(planes="XY"))[0]
     for i, j in np.ndindex(blocks, blocks):
@@ -83,18 +80,8 @@ def elbp_top(
 
     Radial: a neighbour at the outer radius against the one at the same angle ``inner`` pixels or
     frames further in. Angular: a neighbour against the next on the circle. Neither sees the centre.
-
-    Parameters
-    ----------
-    clip, blocks
-        See `lbp_sip`.
-    radii : (int, int, int)
-        Rx, Ry, Rt, each more than ``inner``, the distance of the two circles; else ValueError.
-
-    Returns
-    -------
-    array, (blocks, blocks, 3 differences, 3 planes, 59)
-        Differences in the order centre, radial, angular; planes XY, XT, YT.
+    Radii are Rx, Ry, Rt, each more than ``inner``, else ValueError; for the rest see `lbp_sip`.
+    Gives (blocks, blocks, 3, 3, 59): differences to centre, radial, angular; planes XY, XT, YT.
     """
     if not 0 < inner < (least := min(radii)):
         raise ValueError(f"the inner circle lies {inner} inside radii {radii}: 1 … {least - 1}")

@@ -9,9 +9,9 @@ of the first; ``span``, onset, apex (None where none is annotated) and offset in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from inspect import Parameter, signature
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,19 +84,9 @@ def takes(function: Callable[..., Any]) -> list[str]:
 
 
 def options_of(function: Callable[..., Any], options: Iterable[str]) -> list[str]:
-    """Names of the options that a function and its materials read.
+    """Names of those of all options that a function and its materials read.
 
-    Parameters
-    ----------
-    function : callable
-        Takes materials and options by their names.
-    options : iterable of str
-        All options that there are.
-
-    Raises
-    ------
-    OptionError
-        It takes what is neither a material nor an option.
+    OptionError if it takes what is neither a material nor an option.
     """
     found, known = set(), list(options)
     for name in takes(function):
@@ -110,40 +100,18 @@ def options_of(function: Callable[..., Any], options: Iterable[str]) -> list[str
     return sorted(found)
 
 
-class Materials:
-    """Materials of one expression, each computed when it is first asked for.
+class Materials(dict[str, Any]):
+    """What is given of one expression, the options, and materials, computed when asked for."""
 
-    Parameters
-    ----------
-    **given
-        What is given, and the options.
-    """
-
-    def __init__(self, **given: Any) -> None:
-        self._known = dict(given)
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._known:
-            self._known[name] = self.give(MATERIALS[name])
-        return self._known[name]
+    def __missing__(self, name: str) -> Any:
+        self[name] = self.give(MATERIALS[name])
+        return self[name]
 
     def give(self, function: Callable[..., Any]) -> Any:
         """Call a function with what its parameters name."""
         return function(**{name: self[name] for name in takes(function)})
 
 
-class Described(Protocol):
-    """A function of materials, and the expressions that it is wanted of."""
-
-    @property
-    def compute(self) -> Callable[..., Array]:
-        """A descriptor."""
-
-    @property
-    def materials(self) -> Sequence[Materials]:
-        """Materials of each expression."""
-
-
-def describe(source: Described) -> Array:
-    """Compute a descriptor of some expressions, (n, …)."""
+def describe(source: Any) -> Array:
+    """Compute ``source.compute``, a descriptor, of each of ``source.materials``, (n, …)."""
     return np.stack([one.give(source.compute) for one in source.materials])

@@ -6,6 +6,7 @@ are counted in eight directions, and the mean of the most frequent direction sta
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -38,24 +39,18 @@ def directions(flow: NDArray[np.floating], variant: Variant = "paper") -> NDArra
 def atomic_mdmo(
     flows: NDArray[np.floating], regions: Regions, variant: Variant = "paper"
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """Main direction of every region in every frame.
+    """Main direction of every region in every frame, and its bin.
+
+    Gives mean vectors (u, v), (T, 36, 2), and ints (T, 36), of equally frequent bins the first.
 
     Parameters
     ----------
     flows : array, (T, H, W, 2)
         Flow from the first frame to each later one, pixels; ValueError for another shape, or NaN.
-    regions : Regions
-        See `mecore.descriptors.mdmo_regions.mdmo_regions`.
-    variant : {"paper", "zero_edges", "port"}
-        See `directions`. ``port`` averages magnitudes and angles (0 … 2π, then less π) instead of
-        vectors, so that motion to the right, on both sides of the cut, comes out wrong.
-
-    Returns
-    -------
-    motion : array, (T, 36, 2)
-        Mean vector (u, v) of the main direction.
-    main : array, (T, 36), int
-        Its bin; of equally frequent ones the first.
+    regions, variant
+        See `mdmo_regions` and `directions`. ``port`` averages magnitudes and angles (0 … 2π, then
+        less π) instead of vectors, so that motion to the right, on both sides of the cut, comes out
+        wrong.
     """
     if flows.ndim != 4 or flows.shape[-1] != 2 or not len(flows):
         raise ValueError(f"flows must be (T, H, W, 2) with at least one frame, not {flows.shape}")
@@ -63,17 +58,15 @@ def atomic_mdmo(
     if not np.isfinite(vectors).all():
         raise ValueError("NaN or infinite flow inside the regions")
     bins = directions(vectors, variant)
-    n = len(flows)
-    cell = (np.arange(n)[:, None] * N_REGIONS + regions.region) * N_BINS + bins
-    size, shape = n * N_REGIONS * N_BINS, (n, N_REGIONS, N_BINS)
-    counts = np.bincount(cell.ravel(), minlength=size).reshape(shape)
+    shape = len(flows), N_REGIONS, N_BINS
+    cell = (np.arange(len(flows))[:, None] * N_REGIONS + regions.region) * N_BINS + bins
+    counts = np.bincount(cell.ravel(), minlength=math.prod(shape)).reshape(shape)
     main = counts.argmax(axis=-1)
     x, y = vectors[..., 0], vectors[..., 1]
     parts = (np.hypot(x, y), np.arctan2(y, x) % (2 * np.pi)) if variant == "port" else (x, y)
-    sums = [np.bincount(cell.ravel(), part.ravel(), size).reshape(shape) for part in parts]
-    at = main[..., None]
-    number = np.take_along_axis(counts, at, -1)
-    means = np.concatenate([np.take_along_axis(s, at, -1) / number for s in sums], -1)
+    sums = [np.bincount(cell.ravel(), p.ravel(), counts.size).reshape(shape) for p in parts]
+    n, *chosen = (np.take_along_axis(a, main[..., None], -1) for a in (counts, *sums))
+    means = np.concatenate(chosen, -1) / n
     if variant == "port":
         rho, theta = means[..., 0], means[..., 1] - np.pi
         means = np.stack([rho * np.cos(theta), rho * np.sin(theta)], -1)
@@ -84,7 +77,9 @@ def mdmo(
     motion: Floats, weight: float = 0.9, *, frames: Literal["mean", "magnitude"] = "mean",
     angles: Literal["raw", "vector"] = "raw",
 ) -> Floats:  # fmt: skip
-    """Feature of a clip from the main directions of its frames.
+    """Feature of a clip from the main directions of its frames, (72,).
+
+    λ ρ of the 36 regions, the largest being λ, then (1 - λ) θ. Zero where nothing moves.
 
     Parameters
     ----------
@@ -97,11 +92,6 @@ def mdmo(
     angles : {"raw", "vector"}
         θ in (-π, π] as in the paper, which cuts motion to the left in two, or (ρ cos θ, ρ sin θ)
         without a cut and without λ.
-
-    Returns
-    -------
-    array, (72,)
-        λ ρ of the 36 regions, the largest being λ, then (1 - λ) θ. Zero where nothing moves.
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight={weight}: λ lies between 0 and 1")

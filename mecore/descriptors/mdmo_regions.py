@@ -52,12 +52,8 @@ class Regions(NamedTuple):
 def region_polygons(points: ArrayLike, lift: float | None = None) -> NDArray[np.float64]:
     """Corners of the 36 regions, (36, 4, 2); those above the image are moved to its upper border.
 
-    Parameters
-    ----------
-    points : array, (68, 2)
-        Landmarks x, y in pixels; ValueError for another shape, or NaN.
-    lift : float, optional
-        Pixels between a brow and the upper border of its region; default `LIFT`.
+    Of landmarks x, y in pixels, (68, 2); ValueError for another shape, or NaN. ``lift`` are the
+    pixels between a brow and the upper border of its region; default `LIFT`.
     """
     known = np.asarray(points, np.float64)
     if known.shape != (68, 2) or not np.isfinite(known).all():

@@ -17,7 +17,6 @@ from mecore.errors import FaceError
 
 Floats = NDArray[np.float32]
 Normalisation = Literal["frame", "crop", "none"]
-
 SIDE = 42
 _LEFT_EYE, _RIGHT_EYE = [*range(17, 22), *range(36, 42)], [*range(22, 27), *range(42, 48)]
 
@@ -41,35 +40,30 @@ def mean_regions(
         x, y on the face crop; FaceError if a region lies outside it, so they cannot be right.
     eyes : {"band", "two"}
         One band over both eyes and brows (released code), or one piece each (paper).
-    margin : int
-        Pixels added on each side.
-    size : int
-        Side of the face crop; rectangles are cut at its border.
+    margin, size : int
+        Pixels added on each side; side of the face crop, at whose border rectangles are cut.
     """
-    points = np.asarray(landmarks, np.float64)
-    x, y = points[:, 0], points[:, 1]
+    x, y = np.asarray(landmarks, np.float64).T
     first, second, whole = slice(0, SIDE // 2), slice(SIDE // 2, SIDE), slice(0, SIDE)
-    boxes = [((y[50], y[57]), (x[60], x[64]), (second, whole))]
+    boxes = [((y[50], y[57], x[60], x[64]), (second, whole))]
     if eyes == "band":
-        height = min(y[19], y[24]), max(y[41], y[46])
-        boxes.append((height, (x[17], x[26]), (first, whole)))
+        brows, lids = min(y[19], y[24]), max(y[41], y[46])
+        boxes.append(((brows, lids, x[17], x[26]), (first, whole)))
     else:
         for at, half in ((_LEFT_EYE, first), (_RIGHT_EYE, second)):
-            spans = ((axis[at].min(), axis[at].max()) for axis in (y, x))
-            boxes.append((*spans, (first, half)))
-    return [Region(*_inside(y, x, margin, size), target) for y, x, target in boxes]
+            box = y[at].min(), y[at].max(), x[at].min(), x[at].max()
+            boxes.append((box, (first, half)))
+    return [_region(box, target, margin, size) for box, target in boxes]
 
 
-def _inside(*spans: tuple[float, float], margin: int, size: int) -> list[tuple[int, int]]:
-    """Rows and columns of a rectangle, widened and cut at the border of the crop."""
-    rows, columns = (
-        (int(np.clip(a - margin, 0, size)), int(np.clip(b + margin, 0, size))) for a, b in spans
-    )
-    if rows[1] - rows[0] < 2 or columns[1] - columns[0] < 2:
-        raise FaceError(
-            f"landmarks put a region at rows {rows}, columns {columns} of the face crop"
-        )
-    return [rows, columns]
+def _region(box: tuple[float, ...], target: tuple[slice, slice], margin: int, size: int) -> Region:
+    """Widen a rectangle y0, y1, x0, x1, and cut it at the border of the crop."""
+    widened = np.add(box, (-margin, margin, -margin, margin))
+    y0, y1, x0, x1 = map(int, np.clip(widened, 0, size))
+    if y1 - y0 < 2 or x1 - x0 < 2:
+        at = f"rows {(y0, y1)}, columns {(x0, x1)}"
+        raise FaceError(f"landmarks put a region at {at} of the face crop")
+    return Region((y0, y1), (x0, x1), target)
 
 
 def mean_input(
@@ -81,16 +75,12 @@ def mean_input(
     Parameters
     ----------
     flow : array, (n, H, W, 2), float32
-        Pixels, x right, y down, on the face crop; n may be 0.
-    regions : list of Region
-        See `mean_regions`.
+        Pixels, x right, y down, on the face crop of the `mean_regions`; n may be 0.
     normalise : {"frame", "crop", "none"}
         Scale each channel of each pair to [0, 1] over the whole face crop (released code), over
         the assembled 42×42 image (SOFTNet), or not at all. A constant channel becomes 0.
-    differences : {"backward", "forward", "central"}
-        See `mecore.descriptors.flow.strain.optical_strain`.
-    absolute : bool
-        Take |u| and |v| (SOFTNet).
+    differences, absolute
+        See `mecore.descriptors.flow.strain.optical_strain`; take |u| and |v| (SOFTNet).
     """
     u, v = (np.ascontiguousarray(flow[..., c]) for c in range(2))
     planes = [*(np.abs([u, v]) if absolute else (u, v)), optical_strain(flow, differences)]

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 
 
 def hoof(flow: NDArray[np.floating], bins: int = 8, *, folded: bool = False) -> Floats:
-    """Histogram of oriented optical flow, weighted by magnitude, with sum 1.
+    """Histogram of oriented optical flow, weighted by magnitude, (bins,).
+
+    Its sum is 1, or 0 where nothing moves. ValueError as of `block_hoof`.
 
     Parameters
     ----------
@@ -28,11 +30,6 @@ def hoof(flow: NDArray[np.floating], bins: int = 8, *, folded: bool = False) -> 
     folded : bool
         Fold left onto right, as in the original: angles to the horizontal in [-π/2, π/2]. The
         papers on micro-expressions mostly use the full circle, from -π on.
-
-    Returns
-    -------
-    array, (bins,)
-        All 0 where nothing moves. ValueError as of `block_hoof`.
     """
     return block_hoof(np.asarray(flow).reshape(1, -1, 2), 1, bins, folded=folded)[0, 0]
 
@@ -56,10 +53,10 @@ def block_hoof(
     index = np.floor(turn * bins).astype(np.int64)
     index = np.minimum(index, bins - 1) if folded else index % bins
     cell = block_of(field.shape[:2], blocks) * bins + index
-    counts = np.bincount(cell.ravel(), np.hypot(u, v).ravel(), blocks * blocks * bins)
-    counts = counts.astype(np.float64).reshape(blocks, blocks, bins)
-    total = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    votes = np.bincount(cell.ravel(), np.hypot(u, v).ravel(), blocks * blocks * bins)
+    found: Floats = votes.astype(np.float64).reshape(blocks, blocks, bins)
+    total = found.sum(axis=-1, keepdims=True)
+    return np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
 
 
 def biwoof(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Literal, TypeVar
@@ -29,12 +30,10 @@ _KNOWN: dict[str, Descriptor] = {}
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What is computed of a clip, and how it is made a vector.
+    """What is computed of a clip, and how it is made a vector; ``title`` is how it is called.
 
     Parameters
     ----------
-    name, title : str
-        Id, and how it is called.
     compute : callable
         Takes materials and options by their names; gives an array of numbers, the same shape for
         every clip. It is kept on disk: no picture of a face may be recognised in it.
@@ -73,15 +72,7 @@ class Descriptor:
 def descriptor(name: str, title: str, **how: Any) -> Callable[[Compute], Compute]:
     """Declare a function as a descriptor, or as several that differ in how they are scaled.
 
-    Parameters
-    ----------
-    name, title, **how
-        See `Descriptor`.
-
-    Raises
-    ------
-    OptionError
-        The name is taken.
+    For the parameters see `Descriptor`; OptionError if the name is taken.
     """
 
     def declare(compute: Compute) -> Compute:
@@ -93,16 +84,20 @@ def descriptor(name: str, title: str, **how: Any) -> Callable[[Compute], Compute
     return declare
 
 
-def descriptors() -> dict[str, Descriptor]:
-    """Return all descriptors by name, in the order of their titles."""
+@cache
+def _discover() -> None:
     for module in iter_modules(mecore.descriptors.__path__, "mecore.descriptors."):
         import_module(module.name)
+
+
+def descriptors() -> dict[str, Descriptor]:
+    """Return all descriptors by name, in the order of their titles."""
+    _discover()
     return dict(sorted(_KNOWN.items(), key=lambda item: item[1].title.lower()))
 
 
 def find_descriptor(name: str) -> Descriptor:
-    """Return a descriptor, or say which one was meant."""
-    known = descriptors()
-    if name not in known:
+    """Return a descriptor, or say which one was meant (OptionError)."""
+    if name not in (known := descriptors()):
         raise OptionError(f"no descriptor is called {name!r}; {nearest(name, known)}")
     return known[name]

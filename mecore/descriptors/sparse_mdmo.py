@@ -30,11 +30,9 @@ def dictionary_of(
     Of the ``motion`` (n, frames, 36, 2) of `atomic_motion`; ``weight`` is λ of MDMO, for the others
     see `mecore.descriptors.graph_sparse_coding.learn_dictionary`.
     """
-    frames = _frames(motion, weight)
     return learn_dictionary(
-        frames.reshape(-1, frames.shape[-1]), atoms, alpha=alpha, beta=beta,
-        iterations=iterations, seed=seed,
-    )  # fmt: skip
+        _frames(motion, weight), atoms, alpha=alpha, beta=beta, iterations=iterations, seed=seed
+    )
 
 
 def sparse_codes(
@@ -43,28 +41,15 @@ def sparse_codes(
 ) -> Floats:  # fmt: skip
     """Codes of all clips: dictionary and codes from the training clips alone.
 
-    Parameters
-    ----------
-    stored : array, (n, frames, 36, 2)
-        See `atomic_motion`.
-    train, test : array of int
-        Numbers of clips.
-    seed, weight, atoms, alpha, beta, iterations
-        See `dictionary_of`.
-    pool : {"mean", "concatenate"}
-        How the codes of the frames make the feature of a clip.
-
-    Returns
-    -------
-    array, (n, atoms) or (n, frames * atoms)
-        Rows of clips that are neither trained on nor tested are 0.
+    ``stored``, (n, frames, 36, 2), is what `atomic_motion` gave; ``train`` and ``test`` are numbers
+    of clips; ``pool`` says how the codes of the frames make the feature of a clip; for the others
+    see `dictionary_of`. Gives (n, atoms) or (n, frames * atoms); rows of clips that are neither
+    trained on nor tested are 0.
     """
     learnt = dictionary_of(stored[train], seed, weight, atoms, alpha, beta, iterations)
-    tested = _frames(stored[test], weight)
     codes = np.zeros((*stored.shape[:2], atoms))
     codes[train] = learnt.codes.reshape(len(train), -1, atoms)
-    known = encode(tested.reshape(-1, tested.shape[-1]), learnt)
-    codes[test] = known.reshape(len(test), -1, atoms)
+    codes[test] = encode(_frames(stored[test], weight), learnt).reshape(len(test), -1, atoms)
     return codes.mean(axis=1) if pool == "mean" else codes.reshape(len(codes), -1)
 
 
@@ -75,5 +60,6 @@ def atomic_motion(short_aligned: NDArray[np.float32], regions: Regions) -> Float
 
 
 def _frames(motion: Floats, weight: float) -> Floats:
-    """Main directions as λ ρ and (1 - λ) θ, (n, frames, 72); the largest ρ of a clip being λ."""
-    return polar_feature(np.asarray(motion, np.float64), weight, together=True)
+    """Main directions as λ ρ and (1 - λ) θ, (n frames, 72); the largest ρ of a clip being λ."""
+    feature = polar_feature(np.asarray(motion, np.float64), weight, together=True)
+    return feature.reshape(-1, feature.shape[-1])

@@ -7,7 +7,7 @@ import pytest
 
 from mecore.book import pages, preflight, progress
 from mecore.book.pages import PAGES, Page
-from mecore.book.preflight import check_build
+from mecore.book.preflight import check_build, check_places
 from mecore.book.progress import Progress, expected_seconds, store_seconds, time_left
 from mecore.data.external import file_set, registry
 from mecore.data.places import shared_folder
@@ -25,6 +25,7 @@ def book(tmp_path):
 
 
 def test_the_book_of_the_study_can_be_built(book):
+    check_places(book)
     check_build(book, PAGES, "small")
 
 
@@ -46,8 +47,8 @@ def test_parameters_that_a_chapter_does_not_know_are_refused(book):
 def test_a_place_that_cannot_be_written_is_named(book, monkeypatch):
     (book / "file").touch()
     monkeypatch.setenv("MECORE_RESULTS", str(book / "file" / "results"))
-    with pytest.raises(MecoreError, match=r"file/results cannot be written"):
-        check_build(book, PAGES, "small")
+    with pytest.raises(MecoreError, match=r"file/results: cannot be written(.|\n)*MECORE_RESULTS"):
+        check_places(book)
 
 
 def test_a_program_that_is_not_there_is_named(book, monkeypatch):
@@ -71,7 +72,7 @@ def test_a_copy_of_real_flow_images_must_be_whole(book, tmp_path, monkeypatch):
 
 def test_what_a_killed_build_left_is_swept_away(book):
     left = book / "chapters" / ".aside-x.ipynb"
-    left.parent.mkdir()
+    left.parent.mkdir(exist_ok=True)
     left.touch()
     check_build(book, PAGES, "small")
     assert not left.exists()

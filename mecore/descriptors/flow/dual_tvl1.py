@@ -19,7 +19,6 @@ from mecore.descriptors.flow.dual_tvl1_kernels import Plan, Planes, iterate, lin
 from mecore.descriptors.flow.tvl1 import aligned_planes
 
 Floats = NDArray[np.float32]
-
 TAU, LAMBDA, THETA, EPSILON = 0.25, 0.15, 0.3, 0.01
 SCALES, SCALE_STEP, SMALLEST = 5, 0.8, 16
 WARPS, OUTER_ITERATIONS, INNER_ITERATIONS, MEDIAN = 5, 10, 30, 5

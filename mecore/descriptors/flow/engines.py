@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Literal, TypeVar, get_args
 
 import cv2
@@ -70,28 +71,22 @@ def flow_stream(
 ) -> Iterator[Floats]:
     """Flow of all pairs (i, i + distance) while frames arrive, in constant memory.
 
+    Gives arrays (H, W, 2), float32; none if there are not more than ``distance`` frames. Errors as
+    of `optical_flow`, with the number of the frame.
+
     Parameters
     ----------
     frames : iterable of array, (H, W), uint8, or float in [0, 1]
         Read once, one at a time.
     distance : int
-        Frames between reference and moved frame, at least 1.
+        Frames between reference and moved frame, at least 1, else ValueError.
     engine : {"fast", "graph", "dual", "opencv", "dis"}
         See `mecore.descriptors.flow.engines`.
     threads : int
-        Pairs computed at once. With 1, a flow is there as soon as its second frame; with more, up
-        to twice as many frames are read ahead. It never changes a result: no pair uses another.
-        ``graph`` reads 256 frames ahead, and uses as many threads as TensorFlow has.
-
-    Yields
-    ------
-    array, (H, W, 2), float32
-        Flow in pixels; nothing if there are not more than ``distance`` frames.
-
-    Raises
-    ------
-    ValueError, OptionError
-        As `optical_flow`, with the number of the frame; ``distance`` or ``threads`` below 1.
+        Pairs computed at once, at least 1, else ValueError. With 1, a flow is there as soon as its
+        second frame; with more, up to twice as many frames are read ahead. It never changes a
+        result: no pair uses another. ``graph`` reads 256 frames ahead, and uses as many threads as
+        TensorFlow has.
     """
     if engine not in get_args(Engine):
         raise OptionError(f"no flow engine {engine!r}: {nearest(str(engine), get_args(Engine))}")
@@ -192,16 +187,17 @@ def _threaded(
     images: Iterator[Image], distance: int, engine: Engine, threads: int
 ) -> Iterator[Floats]:
     prepare, solver_for = _SOLVERS[engine]
-    idle: list[Solve] = []
+    solvers: SimpleQueue[Solve | None] = SimpleQueue()
+    for _ in range(threads):
+        solvers.put(None)
 
     def solve(reference: Future[Any], moved: Future[Any], shape: tuple[int, int]) -> Floats:
+        solver = solvers.get()
         try:
-            solver = idle.pop()
-        except IndexError:
-            solver = solver_for(shape)
-        flow = solver(reference.result(), moved.result())
-        idle.append(solver)
-        return flow
+            solver = solver or solver_for(shape)
+            return solver(reference.result(), moved.result())
+        finally:
+            solvers.put(solver)
 
     pending: deque[Future[Floats]] = deque()
     with ThreadPoolExecutor(threads) as pool:

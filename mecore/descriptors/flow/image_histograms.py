@@ -18,8 +18,7 @@ Floats = NDArray[np.float64]
 def motion(images: NDArray[np.floating]) -> NDArray[np.floating]:
     """Flow vectors (n, side, side, 2) of flow images (n, side, side, 3), less their median."""
     flow = images[..., :2]
-    vectors: NDArray[np.floating] = flow - np.median(flow, axis=(1, 2), keepdims=True)
-    return vectors
+    return flow - np.median(flow, axis=(1, 2), keepdims=True)
 
 
 def hoof_of_images(images: NDArray[np.floating], bins: int = 8) -> Floats:

@@ -17,7 +17,9 @@ Differences = Literal["backward", "forward", "central"]
 
 
 def optical_strain(flow: Floats, differences: Differences = "backward") -> Floats:
-    """Strain magnitude of optical flow: sqrt(ux² + vy² + ½ (uy + vx)²).
+    """Strain magnitude of optical flow: sqrt(ux² + vy² + ½ (uy + vx)²), (..., H, W), float32.
+
+    At least 0, no unit (pixels per pixel). Zero for a translation.
 
     Parameters
     ----------
@@ -27,11 +29,6 @@ def optical_strain(flow: Floats, differences: Differences = "backward") -> Float
         ``backward``: u[y, x] - u[y, x-1], zero in the first row and column (released MEAN code).
         ``forward``: u[y, x+1] - u[y, x], zero in the last row and column (SOFTNet).
         ``central``: ½ (u[y, x+1] - u[y, x-1]), one-sided on the border. OptionError for others.
-
-    Returns
-    -------
-    array, (..., H, W), float32
-        At least 0, no unit (pixels per pixel). Zero for a translation.
     """
     if differences not in get_args(Differences):
         hint = nearest(str(differences), get_args(Differences))

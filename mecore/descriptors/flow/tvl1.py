@@ -37,21 +37,17 @@ class TVL1Parameters:
 
     Parameters
     ----------
-    data_weight : float
-        λ, weight of the data term against total variation, per grey level (of 255).
-    coupling : float
-        θ, pixels²: residuals below λ θ |∇I|² count by their square.
-    warps : int
-        Linearisations per level.
-    fine_iterations, coarse_iterations : int
-        Most iterations per linearisation at full size, and on all smaller levels.
+    data_weight, coupling : float
+        λ, weight of the data term against total variation, per grey level (of 255), and θ, pixels²:
+        residuals below λ θ |∇I|² count by their square.
+    warps, fine_iterations, coarse_iterations : int
+        Linearisations per level, and most iterations for each, at full size and on smaller levels.
     fine_step, coarse_step : float
         Primal step lengths. The short one keeps noise of single pixels out of a flow that the
         smaller levels found; the long one finds it.
-    tolerance : float
-        A level is solved when an iteration changes the flow by less (root mean square, pixels).
-    relaxation : float
-        Over-relaxation of the iteration, 1 (none) to below 2.
+    tolerance, relaxation : float
+        A level is solved when an iteration changes the flow by less than the one (root mean square,
+        pixels); the other is its over-relaxation, 1 (none) to below 2.
     """
 
     data_weight: float = 0.2

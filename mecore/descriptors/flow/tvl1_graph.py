@@ -39,15 +39,9 @@ class _Level(NamedTuple):
 def stream(frames: Iterable[Floats], distance: int, batch: int = BATCH) -> Iterator[Floats]:
     """Flow of all pairs (i, i + distance) while frames arrive; see `engines.flow_stream`.
 
-    Parameters
-    ----------
-    frames : iterable of array, (H, W), float32
-        Grey levels, 0-255, all of one size.
-    distance : int
-        Frames between reference and moved frame.
-    batch : int
-        Most pairs computed at once. Where the memory does not suffice, half as many are tried, and
-        half of that, with a RuntimeWarning; MemoryError where it does not suffice for one pair.
+    Frames are (H, W), float32, grey levels 0-255, all of one size. At most ``batch`` pairs are
+    computed at once. Where the memory does not suffice, half as many are tried, and half of that,
+    with a RuntimeWarning; MemoryError where it does not suffice for one pair.
     """
     source = iter(frames)
     held = list(islice(source, distance))

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from mecore.descriptors.compiled import compiled
 
 Floats = NDArray[np.float32]
-
 # A level has at least this side: on less, there is no neighbourhood to smooth over.
 SMALLEST = 16
 # A gradient of less than a tenth of a grey level per pixel says nothing about motion.
 LEAST_SQUARED_GRADIENT = np.float32(0.01)
-
 _ONE, _TWO, _FOUR = np.float32(1), np.float32(2), np.float32(4)
 _NEAR, _FAR = np.float32(0.75), np.float32(0.25)
 _TWELFTH, _THIRTY_SIXTH = np.float32(1 / 12), np.float32(1 / 36)
@@ -58,17 +56,12 @@ def pyramid(frame: Floats) -> list[Level]:
     coefficients = frame - np.float32(frame.mean())
     levels = [_level(coefficients)]
     for _ in level_shapes(frame.shape)[1:]:
-        coefficients = _halved(coefficients)
+        # A binomial of even length, and every second row and column of what it smoothed.
+        smooth = cv2.sepFilter2D(coefficients, -1, _HALVE, _HALVE, anchor=(1, 1),
+                                 borderType=cv2.BORDER_REPLICATE)  # fmt: skip
+        coefficients = np.ascontiguousarray(smooth[::2, ::2])
         levels.append(_level(coefficients))
     return levels
-
-
-def _halved(image: Floats) -> Floats:
-    """Smooth with a binomial of even length and keep every second row and column."""
-    smooth = cv2.sepFilter2D(
-        image, -1, _HALVE, _HALVE, anchor=(1, 1), borderType=cv2.BORDER_REPLICATE
-    )
-    return np.ascontiguousarray(smooth[::2, ::2])
 
 
 def _level(coefficients: Floats) -> Level:

@@ -20,33 +20,18 @@ _AXES = np.array([(2, 1), (2, 0), (1, 0)])
 
 
 def frame_histograms(clip: Bytes, options: TopOptions) -> NDArray[Any]:
-    """Votes of every frame that can be a centre.
+    """Votes of every frame of a clip (T, H, W), uint8, that can be a centre.
 
-    Parameters
-    ----------
-    clip : array, (T, H, W), uint8
-        Grey frames.
-    options : TopOptions
-        ``time_blocks`` and ``norm`` do not matter here.
-
-    Returns
-    -------
-    array, (T - 2 m, rows, columns, planes, bins)
-        Of the frames m … T − m − 1, m being ``options.time_margin``; int32 counts for LBP, float64
-        for gradients.
-
-    Raises
-    ------
-    ValueError
-        No clip of uint8, one too short or too small, or a grid finer than its interior.
+    (T - 2 m, rows, columns, planes, bins) of the frames m … T − m − 1, m being the time margin of
+    the options: int32 counts for LBP, float64 for gradients. Time blocks and norm do not matter
+    here. ValueError as of `check_clip`.
     """
     clip = check_clip(clip, options)
     m, b = options.time_margin, options.margin
-    n_t, n_y, n_x = len(clip) - 2 * m, clip.shape[1] - 2 * b, clip.shape[2] - 2 * b
-    rows, rows_2 = block_votes(n_y, options.rows, options.overlap)
-    columns, columns_2 = block_votes(n_x, options.columns, options.overlap)
+    rows, rows_2 = block_votes(clip.shape[1] - 2 * b, options.rows, options.overlap)
+    columns, columns_2 = block_votes(clip.shape[2] - 2 * b, options.columns, options.overlap)
     kind = np.int32 if options.kind == "lbp" else np.float64
-    votes = np.zeros((n_t, *options.shape[1:]), kind)
+    votes = np.zeros((len(clip) - 2 * m, *options.shape[1:]), kind)
     place = np.array([m, b, b]), rows, columns, rows_2, columns_2, votes
     if options.kind == "lbp":
         kernels.lbp_votes(clip, lbp_offsets(options), options.labels, *place)
@@ -58,24 +43,10 @@ def frame_histograms(clip: Bytes, options: TopOptions) -> NDArray[Any]:
 
 
 def describe(clip: Bytes, options: TopOptions) -> Floats:
-    """Vector of a whole clip.
+    """Vector of a whole clip (T, H, W), uint8: (options.length,), float64.
 
-    Parameters
-    ----------
-    clip : array, (T, H, W), uint8
-        Grey frames.
-    options : TopOptions
-        The descriptor.
-
-    Returns
-    -------
-    array, (options.length,), float64
-        In the order of ``options.shape``.
-
-    Raises
-    ------
-    ValueError
-        See `frame_histograms`; fewer centre frames than time blocks.
+    In the order of ``options.shape``. ValueError as of `frame_histograms`, or for fewer centre
+    frames than time blocks.
     """
     votes = frame_histograms(clip, options)
     check_time_blocks(len(votes), options)
@@ -85,18 +56,10 @@ def describe(clip: Bytes, options: TopOptions) -> Floats:
 
 
 def normalise(sums: Floats, options: TopOptions) -> Floats:
-    """Normalise sums of votes and flatten them.
+    """Normalise sums of votes of n clips by ``options.norm``, and flatten them.
 
-    Parameters
-    ----------
-    sums : array, (n, time_blocks, rows, columns, planes, bins)
-        Votes of n clips.
-    options : TopOptions
-        Only ``norm`` matters.
-
-    Returns
-    -------
-    array, (n, options.length), of the type of ``sums`` or float64
+    From (n, time_blocks, rows, columns, planes, bins) to (n, options.length), of the same type or
+    float64.
     """
     if options.norm == "none":
         return sums.reshape(len(sums), -1)
@@ -105,8 +68,7 @@ def normalise(sums: Floats, options: TopOptions) -> Floats:
     else:
         axes = {"block": (5,), "plane": (1, 2, 3, 5), "vector": (1, 2, 3, 4, 5)}[options.norm]
         size = sums.sum(axis=axes, keepdims=True)
-    share = sums / np.where(size == 0, 1, size)
-    return share.reshape(len(sums), -1)
+    return (sums / np.where(size == 0, 1, size)).reshape(len(sums), -1)
 
 
 @cache
@@ -122,12 +84,9 @@ def direction_bins(bins: int) -> Bytes:
 
 
 def check_clip(clip: Any, options: TopOptions) -> Bytes:
-    """Refuse what cannot be described: wrong type or shape, too short, too small.
+    """Refuse what cannot be described, saying what is needed and what was found.
 
-    Raises
-    ------
-    ValueError
-        Says what is needed and what was found.
+    ValueError for no clip of uint8, one too short, or a grid finer than its interior.
     """
     if np.ndim(clip) != 3 or getattr(clip, "dtype", None) != np.uint8:
         kind = getattr(clip, "dtype", type(clip).__name__)
@@ -135,12 +94,10 @@ def check_clip(clip: Any, options: TopOptions) -> Bytes:
     needed = 2 * options.time_margin + 1
     if len(clip) < needed:
         raise ValueError(f"{options.kind} needs {needed} frames, this clip has {len(clip)}")
-    inside = [n - 2 * options.margin for n in clip.shape[1:]]
-    if inside[0] < options.rows or inside[1] < options.columns:
-        raise ValueError(
-            f"a grid of {options.rows}×{options.columns} blocks is finer than the interior of "
-            f"{max(inside[0], 0)}×{max(inside[1], 0)} pixels"
-        )
+    height, width = (max(n - 2 * options.margin, 0) for n in clip.shape[1:])
+    if height < options.rows or width < options.columns:
+        grid = f"{options.rows}×{options.columns} blocks"
+        raise ValueError(f"a grid of {grid} is finer than the interior of {height}×{width} pixels")
     return np.ascontiguousarray(clip)
 
 

@@ -25,7 +25,7 @@ PLANES: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class TopOptions:
-    """One descriptor.
+    """One descriptor. OptionError for a value out of range.
 
     Parameters
     ----------
@@ -38,28 +38,20 @@ class TopOptions:
         on n positions is ⌊i n / b⌋ … ⌊(i+1) n / b⌋ − 1. Time blocks never overlap.
     overlap : float, optional
         Parameter w of the overlapping blocks of the Oulu code, see `mecore.descriptors.top.grid`.
-    radii : (int, int, int)
-        Rx, Ry, Rt of LBP in pixels and frames; Rt may be 0 on XY alone, so that no frame is lost.
-        Gradients reach one voxel.
-    neighbours : {4, 8}
-        Points on each circle of LBP, nearest voxels.
+    radii, neighbours : (int, int, int), and 4 or 8
+        Rx, Ry, Rt of LBP in pixels and frames, and points on each circle, nearest voxels. Rt may be
+        0 on XY alone, so that no frame is lost. Gradients reach one voxel.
     mapping : {"u2", "raw"}
         Uniform patterns in ascending order and one bin for the rest (59 for 8 points), or codes.
     convention : {"block", "global"}
         Order of the neighbours on XT and YT, hence of the bins: that of Oulu's block code, or of
         its global code of 2009. XY is the same in both.
-    bins : int
-        Bins of the full circle for gradients, from −π on; π falls into bin 0.
-    min_magnitude : float
-        Gradients below it do not vote, in grey levels. With 0, flat skin votes for bin 4.
+    bins, min_magnitude : int and float
+        Bins of the full circle for gradients, from −π on; π falls into bin 0. Gradients below the
+        magnitude do not vote, in grey levels. With 0, flat skin votes for bin 4.
     norm : {"block", "block-l2", "plane", "vector", "none"}
         Divide by the sum of each block and plane, by its Euclidean norm, by the sum of each plane,
         by that of the vector, or not at all. Empty stays 0.
-
-    Raises
-    ------
-    OptionError
-        A value outside what is said here.
     """
 
     kind: Kind = "lbp"
@@ -127,11 +119,9 @@ class TopOptions:
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
         """Bin of every code of LBP."""
-        return uniform_labels(self.neighbours) if self.mapping == "u2" else _raw(self.neighbours)
-
-
-def _raw(neighbours: int) -> NDArray[np.uint8]:
-    return np.arange(2**neighbours).astype(np.uint8)
+        if self.mapping == "u2":
+            return uniform_labels(self.neighbours)
+        return np.arange(2**self.neighbours).astype(np.uint8)
 
 
 def uniform_labels(neighbours: int = 8) -> NDArray[np.uint8]:
@@ -153,12 +143,9 @@ def uniform_labels(neighbours: int = 8) -> NDArray[np.uint8]:
 
 
 def lbp_offsets(options: TopOptions) -> NDArray[np.int64]:
-    """Offsets (dt, dy, dx) of the neighbours on each chosen plane.
+    """Offsets (dt, dy, dx) of the neighbours on each chosen plane, (planes, neighbours, 3).
 
-    Returns
-    -------
-    array of int64, (planes, neighbours, 3)
-        Rounded half up, as all code of the field does. The block convention takes Rx for y on YT.
+    Rounded half up, as all code of the field does. The block convention takes Rx for y on YT.
     """
     rx, ry, rt = options.radii
     angle = 2 * np.pi * np.arange(options.neighbours) / options.neighbours

@@ -14,38 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.descriptors.top.grid import bounds
-from mecore.descriptors.top.histograms import (
-    Bytes,
-    check_time_blocks,
-    frame_histograms,
-    normalise,
-)
+from mecore.descriptors.top.histograms import Bytes, check_time_blocks, frame_histograms, normalise
 from mecore.descriptors.top.options import TopOptions
 
 Floats = NDArray[np.float32]
 
 
 def dense_windows(clip: Bytes, options: TopOptions, length: int) -> Floats:
-    """Vectors of all windows [i, i + length) of a clip.
+    """Vectors of all windows [i, i + length) of a clip (T, H, W), uint8, of grey frames.
 
-    Parameters
-    ----------
-    clip : array, (T, H, W), uint8
-        Grey frames.
-    options : TopOptions
-        The descriptor.
-    length : int
-        Frames of a window.
-
-    Returns
-    -------
-    array, (T - length + 1, options.length), float32
-
-    Raises
-    ------
-    ValueError
-        A window longer than the clip, or shorter than the descriptor needs; else as
-        `mecore.descriptors.top.histograms.frame_histograms`.
+    (T - length + 1, options.length), float32. ValueError for a window longer than the clip, or
+    shorter than the descriptor needs; else as `mecore.descriptors.top.histograms.check_clip`.
     """
     _check_length(length, options)
     return sum_windows(frame_histograms(clip, options), options, length)
@@ -56,24 +35,9 @@ def stream_windows(
 ) -> Iterator[Floats]:
     """Vectors of all windows while frames arrive, in constant memory.
 
-    Parameters
-    ----------
-    frames : iterable of array, (H, W), uint8
-        Read once.
-    options, length
-        See `dense_windows`.
-    chunk : int
-        Windows that are computed at once.
-
-    Yields
-    ------
-    array, (at most chunk, options.length), float32
-        In order; nothing if there are fewer than ``length`` frames.
-
-    Raises
-    ------
-    ValueError
-        See `dense_windows`; frames that differ in size.
+    Frames (H, W), uint8, are read once; ``chunk`` windows are computed at once. Gives, in order,
+    (at most chunk, options.length), float32; nothing if there are fewer than ``length`` frames.
+    ValueError as of `dense_windows`, or for frames that differ in size.
     """
     _check_length(length, options)
     waiting: list[Bytes] = []
@@ -89,23 +53,10 @@ def stream_windows(
 
 
 def sum_windows(votes: NDArray[Any], options: TopOptions, length: int) -> Floats:
-    """Vectors of all windows from the votes of single frames.
+    """Vectors of all windows from the votes of single frames; result and errors of `dense_windows`.
 
-    Parameters
-    ----------
-    votes : array, (T - 2 m, rows, columns, planes, bins)
-        Of `mecore.descriptors.top.histograms.frame_histograms`, in any type that holds them.
-    options, length
-        See `dense_windows`.
-
-    Returns
-    -------
-    array, (T - length + 1, options.length), float32
-
-    Raises
-    ------
-    ValueError
-        See `dense_windows`.
+    ``votes`` are (T - 2 m, rows, columns, planes, bins), those of
+    `mecore.descriptors.top.histograms.frame_histograms` in any type that holds them.
     """
     _check_length(length, options)
     centres = length - 2 * options.time_margin

@@ -34,15 +34,7 @@ BLOCK, ROWS = 2048, 1024
 
 @dataclass(frozen=True)
 class Expressions:
-    """The expressions of one video, as descriptors see them; decoded when first asked for.
-
-    Parameters
-    ----------
-    item : VideoItem
-        The video.
-    options : HandcraftedOptions
-        Options of all descriptors.
-    """
+    """The expressions of one video, as descriptors see them; decoded when first asked for."""
 
     item: VideoItem
     options: HandcraftedOptions
@@ -93,12 +85,7 @@ def shown_flow(aligned: NDArray[np.float32], apex: int) -> NDArray[np.float32]:
 def array_of(clip: Clip, compute: Compute, options: HandcraftedOptions) -> Array:
     """Return what a function gives of one clip, from the cache where it is there.
 
-    Raises
-    ------
-    DataError, FaceError
-        See `mecore.preprocessing.clips.face_clips`.
-    ValueError
-        A descriptor refused the clip.
+    For errors see `mecore.preprocessing.clips.face_clips`; ValueError if the function refuses it.
     """
     whole = cached(describe, Source(compute, Expressions(clip.item, options)))
     return np.asarray(whole[clip.number])
@@ -128,18 +115,8 @@ def write_matrix(
 ) -> None:
     """Write features and Gram matrix of a descriptor; of one that is learnt, the arrays alone.
 
-    Parameters
-    ----------
-    clips, kind, options
-        What of whom.
-    path : Path
-        See `matrix_file`: (n, d) float32, and (n, n) in `gram_file`; or (n, …) float32 for what is
-        learnt in each fold.
-
-    Raises
-    ------
-    DataError
-        NaN or infinite features: descriptor and clip are named.
+    The file of `matrix_file` gets (n, d) float32, that of `gram_file` (n, n); or the first alone
+    (n, …) float32. DataError if features are not finite: descriptor and clip are named.
     """
     if path.is_file():
         return

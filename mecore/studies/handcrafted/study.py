@@ -239,7 +239,7 @@ def across(
     study : HandcraftedStudy
         The study of ``database``.
     database, other : Database
-        To train on, and to test on; their classes must have the same names.
+        To train on, and to test on; DataError if their classes differ.
     how : Execution
         Where and how it is run.
 
@@ -247,11 +247,6 @@ def across(
     -------
     DataFrame
         Scores of each method on all clips of ``other``: method, measure, score, ….
-
-    Raises
-    ------
-    DataError
-        Other classes.
     """
     both = [database, other]
     task = _task(both, study.task.methods, study.task.options)
@@ -277,18 +272,11 @@ def protocols(study: HandcraftedStudy, other: pd.DataFrame | None = None) -> pd.
     same classifiers, is what this can profit from. Methods that learn their features, and so would
     have to be learnt anew without each video, are left out.
 
-    Parameters
-    ----------
-    study : HandcraftedStudy
-        One subject left out.
-    other : DataFrame, optional
-        See `across`.
-
     Returns
     -------
     DataFrame
-        method, protocol, measure, score, low, high …; accuracy is that of the person for the
-        protocol ``person told``.
+        method, protocol, measure, score, low, high …; with what `across` gave as ``other``. Of the
+        protocol ``person told`` there is accuracy alone.
     """
     task, parts = study.task, []
     people = np.unique(task.subjects, return_inverse=True)[1]

@@ -125,13 +125,7 @@ def _power(value: float) -> str:
 
 
 def protocols(scores: pd.DataFrame) -> pd.DataFrame:
-    """Macro-F1 under three protocols, settings chosen by other subjects; and the person told.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        See `mecore.studies.handcrafted.study.protocols`.
-    """
+    """Macro-F1 under three protocols, and the person told; of `handcrafted.study.protocols`."""
     wanted = scores[scores.measure == np.where(scores.protocol == "person told", "accuracy", "uf1")]
     wide = {
         protocol: {title_of(row["method"]): cell(row) for _, row in part.iterrows()}
