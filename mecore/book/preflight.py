@@ -15,10 +15,11 @@ import yaml
 from mecore.book.chapter import chapter_notebook, check_parameters
 from mecore.book.pages import Page
 from mecore.book.render import check_pages, place_mathjax
-from mecore.data.external import file_set, locate, registry
+from mecore.data.datasets import PHANTOMS, open_dataset
+from mecore.data.features import read_features
 from mecore.data.files import sweep
 from mecore.data.places import cache_home, data_home, results_home
-from mecore.errors import ExternalFileError, MecoreError
+from mecore.errors import MecoreError
 
 _STALE = 3600.0  # seconds
 
@@ -125,10 +126,9 @@ def _files_of(part: Any) -> Iterator[str]:
 
 
 def _external(datasets: set[Any]) -> Iterator[str]:
-    """What is missing of fetched data, or damaged."""
-    for name in sorted(datasets & set(registry())):
+    """What is missing of ready features, or damaged."""
+    for name in sorted(datasets - {None, *PHANTOMS}):
         try:
-            for path in file_set(name):
-                locate(name, path)
-        except ExternalFileError as error:
+            read_features(open_dataset(name))
+        except MecoreError as error:
             yield str(error)

@@ -92,10 +92,8 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
     _number_samples(done)
     excluded = {(e.subject, e.video, e.sample) for e in manifest.exclude if e.sample}
     done = [r for r in done if (r["subject"], r["video"], r["sample"]) not in excluded]
-    report = [
-        c.model_dump() | {"applied": s == "applied", "status": s}
-        for c, s in zip(manifest.corrections, status, strict=True)
-    ]
+    pairs = zip(manifest.corrections, status, strict=True)
+    report = [c.model_dump() | {"applied": s == "applied", "status": s} for c, s in pairs]
     rows = pd.DataFrame([r for r in done if not r["extra"]], columns=["emotion", "kind"])
     done.sort(key=lambda r: (r["subject"], r["video"], r["onset"], r["sample"]))
     types = dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}

@@ -158,8 +158,7 @@ def _surplus(scan: Scan) -> list[Problem]:
     if scan.manifest.length == "long":
         return []
     used = set(zip(scan.samples.subject, scan.samples.video, strict=True))
-    keys = zip(scan.videos.subject, scan.videos.video, scan.videos.path, strict=True)
-    idle = [path for subject, video, path in keys if (subject, video) not in used]
+    idle = [v.path for v in scan.videos.itertuples() if (v.subject, v.video) not in used]
     what = f"{len(idle)} videos have no row: {first_few(idle, SHOWN)}"
     return [Problem(str(scan.reading.path), what)] if idle else []
 

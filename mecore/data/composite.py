@@ -128,13 +128,7 @@ def join_subject(dataset: str, subject: str) -> str:
 
 
 def split_subject(subject: str) -> tuple[str, str]:
-    """Take the name of the database off a subject id.
-
-    Examples
-    --------
-    >>> split_subject("cas_me_2-15")
-    ('cas_me_2', '15')
-    """
+    """Take the name of the database off a subject id, the inverse of `join_subject`."""
     dataset, _, own = subject.partition(SEPARATOR)
     return dataset, own
 

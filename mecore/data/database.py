@@ -57,22 +57,18 @@ class Database:
         unknown = sorted(set(subjects) - set(self.videos.subject))
         if unknown:
             raise DataError(f"no subject {', '.join(unknown)}", where=self.root)
-        samples, videos = (
-            t[t.subject.isin(subjects)].reset_index(drop=True) for t in (self.samples, self.videos)
-        )
+        tables = (t[t.subject.isin(subjects)] for t in (self.samples, self.videos))
+        samples, videos = (t.reset_index(drop=True) for t in tables)
         return replace(self, samples=samples, videos=videos)
 
     @property
     def fingerprint(self) -> str:
         """Digest of all that a result can depend on: facts, annotations, videos and their sizes."""
-        sizes = [_size(self.root / p) for p in self.videos.path]
+        paths = [self.root / path for path in self.videos.path]
+        files = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+        sizes = [sum(file.stat().st_size for file in own) for own in files]
         tables = [self.samples.to_csv(), self.videos.to_csv()]
         return digest([self.manifest.fingerprint, *tables, sizes])
-
-
-def _size(path: Path) -> int:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return sum(p.stat().st_size for p in files)
 
 
 def open_database(manifest: Manifest | str | Path, root: Path) -> Database:

@@ -69,9 +69,8 @@ def locate(name: str, path: str) -> Path:
     found = next((p for p in places if p.is_file()), None)
     if found is None:
         looked = " and ".join(str(p.parent) for p in places)
-        raise ExternalFileError(
-            f"{about['title']} not found; looked in {looked}", todo=f"mecore fetch {name}"
-        )
+        what = f"{about['title']} not found; looked in {looked}"
+        raise ExternalFileError(what, todo=f"mecore fetch {name}")
     if (digits := file_sha256(found)) != hashes[path]:
         raise ExternalFileError(
             f"damaged: sha256 {digits}, expected {hashes[path]} ({found.stat().st_size} bytes)",

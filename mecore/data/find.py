@@ -108,12 +108,10 @@ def _walk(
 
 def _levels(root: Path) -> Iterator[list[Path]]:
     """The root, then its folders, then theirs: one list for each depth, when it is asked for."""
-    level = [root]
-    for depth in range(DEPTH + 1):
-        yield level
-        if depth < DEPTH:
-            below = (e for folder in level for e in entries(folder, root, []))
-            level = [Path(e.path) for e in below if e.is_dir()]
+    yield (level := [root])
+    for _ in range(DEPTH):
+        below = (e for folder in level for e in entries(folder, root, []))
+        yield (level := [Path(e.path) for e in below if e.is_dir()])
 
 
 def find_videos(
@@ -124,8 +122,8 @@ def find_videos(
     Parameters
     ----------
     root : Path
-        Folder of the database; may lie up to three folders above the place that the manifest
-        means, or inside its leading folders.
+        May lie up to three folders above the place that the manifest means, or inside its leading
+        folders.
     owners : mapping, optional
         Video (case-folded) to subject, for layouts whose paths tell no subject; other videos are
         then passed over.
@@ -133,7 +131,7 @@ def find_videos(
     Returns
     -------
     layout : Layout or None
-        The first layout that any video is found for.
+        The first that any video is found for.
     places : list of tuple
         Subject, video, emotion (may be empty) and path of each video, sorted.
     problems : list of Problem
@@ -168,8 +166,9 @@ def _named(
     owners: Mapping[str, str], problems: list[Problem],
 ) -> list[Place]:  # fmt: skip
     places: dict[tuple[str, str], Place] = {}
+    endings = {"image_folders": set[str](), "features": IMAGES, "video_files": VIDEOS}[layout.kind]
     for fields, path in found:
-        if not _is_video(path, layout):
+        if not (path.suffix.lower() in endings and path.is_file() if endings else path.is_dir()):
             continue
         subject = manifest.subjects.normal(_subject(fields, layout, owners))
         key = (subject, fields["video"])
@@ -185,10 +184,8 @@ def _named(
 
 def _holds_frames(path: Path, layout: Layout) -> bool:
     """Tell folders of frames from those of subjects, where an archive nests its name."""
-    if layout.image is None:
-        return True
     try:
-        return bool(number_images(path, layout.image))
+        return layout.image is None or bool(number_images(path, layout.image))
     except DataError as error:
         return "two images" in error.what
 
@@ -199,13 +196,6 @@ def _subject(fields: dict[str, str], layout: Layout, owners: Mapping[str, str]) 
         taken = re.fullmatch(pattern, fields[field], re.IGNORECASE)
         return taken["subject"] if taken else ""
     return fields["subject"] if "subject" in fields else owners.get(fields["video"].casefold(), "")
-
-
-def _is_video(path: Path, layout: Layout) -> bool:
-    if layout.kind == "image_folders":
-        return path.is_dir()
-    endings = IMAGES if layout.kind == "features" else VIDEOS
-    return path.suffix.lower() in endings and path.is_file()
 
 
 def find_sheet(wanted: Edition | str, root: Path) -> Path | None:

@@ -132,9 +132,8 @@ def image_folder(
 
 def _check_numbers(numbers: list[int], first: FirstFrame, folder: Path) -> None:
     if isinstance(first, int) and numbers[0] != first:
-        raise DataError(
-            f"the first image is number {numbers[0]}, the manifest says {first}", where=folder
-        )
+        what = f"the first image is number {numbers[0]}, the manifest says {first}"
+        raise DataError(what, where=folder)
     missing = missing_numbers(numbers)
     if missing and first != "gaps":
         raise DataError(f"{len(missing)} images are missing: {first_few(missing)}", where=folder)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,7 @@ from mecore.data.find import VIDEOS, entries
 from mecore.data.frames import video_file
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.manifest import parse_manifest
-from mecore.data.records import Table, open_table
+from mecore.data.records import open_table
 from mecore.data.schema import REQUIRED, SAMPLE_FIELDS, Column, Manifest
 from mecore.data.sheets import is_sheet, read_sheet
 from mecore.errors import DataError, OptionError
@@ -25,9 +26,12 @@ CLASSES = {
     "positive": ["happiness", "happy", "joy", "positive"],
     "surprise": ["surprise", "surprised"],
 }  # fmt: skip
+_PREFACE = """# A start: look through it, above all at fps, first_frame, classes and figures.
+# Every key is explained in data_manifests/template.yaml.
+"""
 DEPTH = 4
 _MANY = 3
-"""So many numbered images in a folder make it a video."""
+"""Numbered images that make a folder a video."""
 
 
 def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
@@ -39,8 +43,6 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
         Folder with a table of the columns ``subject, video, onset, offset, emotion`` (and
         ``apex``, ``kind``, ``action_units`` where they are known), and videos: files or folders of
         images, called like the column ``video``, in a folder for each subject or all in one.
-    name : str
-        Short name of the database.
     fps : float, optional
         Frames per second; needed for folders of images.
 
@@ -53,21 +55,24 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
     """
     if not root.is_dir():
         raise DataError("no such folder", where=root)
-    table = _find_table(root)
-    header = [cell.strip() for cell in read_sheet(table)[0]]
+    path = _find_table(root)
+    header = [cell.strip() for cell in read_sheet(path)[0]]
     columns: dict[str, Column] = {f: c for f in SAMPLE_FIELDS for c in header if _plain(c) == f}
-    rows = open_table(table, 0, columns)
-    emotions = _column(rows, "emotion")
-    layout, rate = _guess_layout(root, _column(rows, "subject"), _column(rows, "video"))
+    table = open_table(path, 0, columns)
+    rows = [{f: row[p] for f, p in table.positions.items()} for row in table.rows if any(row)]
+    pairs = [(row["subject"], row["video"]) for row in rows]
+    layout, rate = _guess_layout(root, {(s.casefold(), v.casefold()) for s, v in pairs})
     if not (fps or rate):
         raise OptionError("the frame rate of images is not known", todo="give it with --fps")
+    kinds = sorted({row["kind"] for row in rows if row.get("kind")})
+    sheet = {"file": path.relative_to(root).as_posix(), "columns": columns}
+    if "kind" in columns:
+        sheet["kinds"] = {k: "macro" if "macro" in k.casefold() else "micro" for k in kinds}
     facts = {
         "id": name, "name": name, "edition": "1", "citation": "say how to cite these data",
         "licence": {"name": "say who agreed to what"}, "confidence": "checked on a real file",
-        "fps": fps or rate, "length": _length(rows), "layout": layout,
-        "annotations": {"file": table.relative_to(root).as_posix(), "columns": columns}
-        | _kinds(rows),
-        **_classes(emotions),
+        "fps": fps or rate, "length": "short" if len(pairs) == len(set(pairs)) else "long",
+        "layout": layout, "annotations": sheet, **_classes(row["emotion"] for row in rows),
         "figures": {"faces": "hidden"},
     }  # fmt: skip
     return Manifest.model_validate(facts)
@@ -85,12 +90,8 @@ def write_manifest(manifest: Manifest, path: Path) -> Path:
         raise OptionError("is there already", where=path, todo="remove it, or choose another --out")
     facts = manifest.model_dump(mode="json", exclude_defaults=True)
     facts["figures"] = {"faces": "hidden"}
-    text = (
-        "# A start: look through it, above all at fps, first_frame, classes and figures.\n"
-        "# Every key is explained in data_manifests/template.yaml.\n"
-    )
     body = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-    path.write_text(text + body, encoding="utf-8")
+    path.write_text(_PREFACE + body, encoding="utf-8")
     parse_manifest(path)
     return path
 
@@ -112,24 +113,7 @@ def _find_table(root: Path) -> Path:
     )  # fmt: skip
 
 
-def _column(table: Table, field: str) -> list[str]:
-    position = table.positions[field]
-    return [row[position] for row in table.rows if any(row)]
-
-
-def _length(table: Table) -> str:
-    pairs = Counter(zip(_column(table, "subject"), _column(table, "video"), strict=True))
-    return "short" if all(n == 1 for n in pairs.values()) else "long"
-
-
-def _kinds(table: Table) -> dict[str, object]:
-    if "kind" not in table.positions:
-        return {}
-    found = sorted({k for k in _column(table, "kind") if k})
-    return {"kinds": {k: "macro" if "macro" in k.casefold() else "micro" for k in found}}
-
-
-def _classes(emotions: list[str]) -> dict[str, object]:
+def _classes(emotions: Iterable[str]) -> dict[str, object]:
     found = sorted({e.strip().lower() for e in emotions if e.strip()})
     classes = {name: [e for e in found if e in known] for name, known in CLASSES.items()}
     rest = [e for e in found if not any(e in names for names in classes.values())]
@@ -137,10 +121,9 @@ def _classes(emotions: list[str]) -> dict[str, object]:
 
 
 def _guess_layout(
-    root: Path, subjects: list[str], videos: list[str]
+    root: Path, pairs: set[tuple[str, str]]
 ) -> tuple[dict[str, object], float | None]:
     """Layout of the videos that the table names, and the frame rate that they state."""
-    pairs = {(s.casefold(), v.casefold()) for s, v in zip(subjects, videos, strict=True)}
     names = [v for _, v in pairs]
     seen, there = [], list(_videos(root))
     endings = {p.suffix for p in there if not p.is_dir()}
@@ -152,10 +135,9 @@ def _guess_layout(
         if names.count(name) == 1:
             return _layout(path, path.parent.relative_to(root), "{video}", ending)
         seen.append(path.relative_to(root).as_posix())
-    found = ", ".join(seen[:4]) or "none"
     raise DataError(
         f"no video is called like one of the table, such as {min(names, default='')!r}; videos "
-        f"there: {found}", where=root,
+        f"there: {', '.join(seen[:4]) or 'none'}", where=root,
         todo="call them as in the column `video`, in a folder for each subject if names repeat",
     )  # fmt: skip
 
@@ -168,8 +150,7 @@ def _layout(
         image, first = image_pattern(path)
         name = {"kind": "image_folders", "video": above + form, "image": image}
         return name | {"first_frame": first}, None
-    layout: dict[str, object] = {"kind": "video_files", "video": f"{above}{form}{ending}"}
-    return layout, video_file(path).fps
+    return {"kind": "video_files", "video": f"{above}{form}{ending}"}, video_file(path).fps
 
 
 def image_pattern(folder: Path) -> tuple[str, int]:
@@ -180,7 +161,7 @@ def image_pattern(folder: Path) -> tuple[str, int]:
     DataError
         No image has a number.
     """
-    names = [e.name for e in entries(folder, folder, []) if Path(e.name).suffix.lower() in IMAGES]
+    names = [e.name for e in entries(folder, folder, []) if _ending(e) in IMAGES]
     found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", n) for n in names]
     numbered = [(f[1], int(f[2]), f[3]) for f in found if f]
     if not numbered:
@@ -194,16 +175,17 @@ def _videos(root: Path) -> Iterator[Path]:
     """Video files, and folders of numbered images, down to a few folders deep."""
     level = [root]
     for _ in range(DEPTH):
-        below = []
+        below: list[Path] = []
         for folder in level:
             inside = entries(folder, root, [])
-            numbered = sum(bool(re.search(r"\d\.\w+$", e.name)) and
-                           Path(e.name).suffix.lower() in IMAGES for e in inside)  # fmt: skip
-            if numbered >= _MANY:
+            images = [e.name for e in inside if _ending(e) in IMAGES]
+            if sum(bool(re.search(r"\d\.\w+$", name)) for name in images) >= _MANY:
                 yield folder
-            for entry in inside:
-                if entry.is_dir():
-                    below.append(Path(entry.path))
-                elif Path(entry.name).suffix.lower() in VIDEOS:
-                    yield Path(entry.path)
+            below += [Path(e.path) for e in inside if e.is_dir()]
+            files = (e for e in inside if not e.is_dir() and _ending(e) in VIDEOS)
+            yield from (Path(e.path) for e in files)
         level = below
+
+
+def _ending(entry: os.DirEntry[str]) -> str:
+    return Path(entry.name).suffix.lower()

@@ -66,17 +66,10 @@ def parse_manifest(path: Path) -> Manifest:
 
 
 def parse_yaml(path: Path, model: type[Model], todo: str | None = None) -> Model:
-    """Read a YAML file and check it; errors say in words what is wrong, and ``todo``."""
-    raw = read_yaml(path)
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        what = "; ".join(_explain(e, model) for e in error.errors())
-        raise ManifestError(what, where=path, todo=todo) from None
+    """Read a YAML file that holds a mapping; nothing in it can run code or swell.
 
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping; nothing in it can run code or swell."""
+    Errors say in words what is wrong, and ``todo`` what to do.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise OSError(f"{path.stat().st_size:,} bytes are more than any manifest has")
@@ -85,7 +78,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ManifestError(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(raw, dict):
         raise ManifestError("holds no mapping of keys to values", where=path)
-    return raw
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        what = "; ".join(_explain(e, model) for e in error.errors())
+        raise ManifestError(what, where=path, todo=todo) from None
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:

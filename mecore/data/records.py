@@ -11,7 +11,7 @@ from typing import Any
 from xlsxwriter.utility import xl_col_to_name
 
 from mecore.data.find import Problem, find_sheet, listed
-from mecore.data.schema import Annotations, Column, Correction, Interval, Lookup, Manifest
+from mecore.data.schema import Annotations, Column, Correction, Interval, Manifest
 from mecore.data.sheets import Row, read_sheet
 from mecore.errors import DataError, nearest
 
@@ -150,7 +150,11 @@ def read_records(
     """
     sheet = manifest.annotations
     table = open_table(path, sheet.sheet, sheet.columns, sheet.header)
-    rules = [(lookup.column, _naming_rule(lookup, path)) for lookup in sheet.lookups]
+    rules = []
+    for rule in sheet.lookups:
+        own = open_table(path, rule.sheet, {"key": rule.key, "value": rule.value}, rule.header)
+        pairs = ((row[own.positions["key"]], row[own.positions["value"]]) for row in own.rows)
+        rules.append((rule.column, {key: value for key, value in pairs if key}))
     records = []
     for number, row in enumerate(table.rows, table.first):
         record: Record = sheet.defaults | {f: row[p] for f, p in table.positions.items()}
@@ -159,11 +163,11 @@ def read_records(
             continue
         with listed(problems):
             _take_apart(record, sheet, table)
-            for column, rule in rules:
-                if (code := record[column]) not in rule:
-                    what = f"{column} {code!r} has no naming rule; {nearest(code, rule)}"
+            for column, names in rules:
+                if (code := record[column]) not in names:
+                    what = f"{column} {code!r} has no naming rule; {nearest(code, names)}"
                     raise table.error(what, record, column)
-                record[column] = rule[code]
+                record[column] = names[code]
             _name(record, manifest, table)
             record["further"] = [_interval(columns, row, table) for columns in sheet.further]
             record["bounds"] = _interval(sheet.within, row, table) if sheet.within else ("", "")
@@ -190,12 +194,6 @@ def _take_apart(record: Record, sheet: Annotations, table: Table) -> None:
             what = f"{field} {record[field]!r} does not read like {pattern!r}"
             raise table.error(what, record, field)
         record.update(found.groupdict())
-
-
-def _naming_rule(rule: Lookup, path: Path) -> dict[str, str]:
-    table = open_table(path, rule.sheet, {"key": rule.key, "value": rule.value}, rule.header)
-    key, value = table.positions["key"], table.positions["value"]
-    return {row[key]: row[value] for row in table.rows if row[key]}
 
 
 def _name(record: Record, manifest: Manifest, table: Table) -> None:

@@ -60,7 +60,11 @@ def scan_database(
             todo=f"pass the folder that holds {manifest.annotations.file_name}",
         )  # fmt: skip
     reading = read_annotations(manifest, root)
-    layout, places, found = find_videos(manifest, root, _owners(reading))
+    # Subject of each video by name, where a name belongs to one subject only.
+    pairs = reading.samples[["subject", "video"]].drop_duplicates()
+    single = pairs[~pairs.video.str.casefold().duplicated(keep=False)]
+    owners = dict(zip(single.video.str.casefold(), single.subject, strict=True))
+    layout, places, found = find_videos(manifest, root, owners)
     if layout is None:
         names = first_few(sorted(p.name + "/" * p.is_dir() for p in root.iterdir()), 6)
         raise DataError(
@@ -82,13 +86,6 @@ def scan_database(
     videos = pd.DataFrame(rows, columns=VIDEO_COLUMNS)
     samples = _place_samples(manifest, reading, videos, numbers, excluded, problems, notes)
     return Scan(manifest, reading, samples, videos, list(dict.fromkeys(problems)), notes)
-
-
-def _owners(reading: Reading) -> dict[str, str]:
-    """Subject of each video by name, where a name belongs to one subject only."""
-    pairs = reading.samples[["subject", "video"]].drop_duplicates()
-    single = pairs[~pairs.video.str.casefold().duplicated(keep=False)]
-    return dict(zip(single.video.str.casefold(), single.subject, strict=True))
 
 
 def _video_row(
@@ -158,18 +155,14 @@ def _place_samples(
 def place_frames(
     frames: Frames, manifest: Manifest, length: int, numbers: list[int] | None, name: str
 ) -> tuple[Frames, bool]:
-    """Find the positions of onset, apex and offset in a video.
+    """Find onset, apex and offset in a video; the manifest says what may be mended.
 
     Parameters
     ----------
     frames : tuple of int or None
         Onset, apex (may be unknown) and offset, from 0 in the counting of the sheet.
-    manifest : Manifest
-        Says what the numbers on disk mean, and what may be mended.
-    length : int
-        Frames on disk.
-    numbers : list of int or None
-        Their numbers; None for a video file.
+    length, numbers
+        Frames on disk, and their numbers (None for a video file).
     name : str
         Of the expression, for messages.
 
@@ -188,8 +181,7 @@ def place_frames(
     gaps = manifest.layout.first_frame == "gaps"
     clip = "offset behind the end: last frame" in manifest.annotations.repair
     onset, apex, offset = frames
-    assert onset is not None
-    assert offset is not None
+    assert onset is not None and offset is not None
     if isinstance(manifest.layout.first_frame, int) or numbers is None:
         first, last, there = 0, length - 1, None
     else:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -36,7 +36,7 @@ Confidence = Literal["checked on a real file", "read in loaders", "from the pape
 
 
 def groups_of(pattern: str) -> set[str]:
-    """Names of the groups of a regular expression."""
+    """Names of the groups of a regular expression; a `ValueError` where it is none."""
     try:
         return set(re.compile(pattern).groupindex)
     except re.error as error:
@@ -200,9 +200,7 @@ class Annotations(Strict):
     join: Join | None = None
     defaults: dict[str, str] = Field(default={}, description="fields that the sheet does not hold")
     missing: list[str] = ["", "/", "?"]
-    missing_in: dict[str, list[str]] = Field(
-        default={}, description="marks that hold for one field"
-    )
+    missing_in: dict[str, list[str]] = Field(default={}, description="marks of one field")
     fallback: dict[Literal["offset", "apex"], Literal["onset", "apex", "offset"]] = {}
     kinds: dict[str, Literal["micro", "macro"]] = {}
     further: list[Interval] = Field(default=[], description="second, third, … expression of a row")
@@ -212,10 +210,10 @@ class Annotations(Strict):
 
     @model_validator(mode="after")
     def _known_fields(self) -> Annotations:
-        given = {*self.columns, *self.defaults, *self.make}
-        given |= set(self.join.columns) if self.join else set()
+        joined = self.join.columns if self.join else {}
+        given = {*self.columns, *self.defaults, *self.make, *joined}
         split = set().union(*(groups_of(p) | {f} for f, p in self.split.items()))
-        codes = {"code", "code2", *_named(self.make.values())}
+        codes = {"code", "code2", *re.findall(r"\{(\w+)\}", " ".join(self.make.values()))}
         for name in (given | split) - {*SAMPLE_FIELDS, *codes}:
             raise ValueError(f"columns: {name!r} is no field; {nearest(name, SAMPLE_FIELDS)}")
         lacking = set() if self.file is None else set(REQUIRED) - given - split
@@ -228,19 +226,13 @@ class Annotations(Strict):
     @property
     def files(self) -> list[Edition]:
         """Files that may hold the annotations, the preferred one first."""
-        given = (
-            [] if self.file is None else self.file if isinstance(self.file, list) else [self.file]
-        )
-        return [f if isinstance(f, Edition) else Edition(name=f, edition="") for f in given]
+        given = self.file if isinstance(self.file, list) else [self.file]
+        return [f if isinstance(f, Edition) else Edition(name=f) for f in given if f is not None]
 
     @property
     def file_name(self) -> str:
         """Name of the annotation file for messages."""
         return " or ".join(f.name for f in self.files) or "no table: the folders say it all"
-
-
-def _named(templates: Any) -> set[str]:
-    return {name for t in templates for name in re.findall(r"\{(\w+)\}", t)}
 
 
 class Correction(Strict):
@@ -253,9 +245,7 @@ class Correction(Strict):
     subject: str
     video: str
     sample: str | None = None
-    onset: int | None = Field(
-        default=None, description="as printed, where a clip holds several samples"
-    )
+    onset: int | None = Field(default=None, description="as printed; if a clip has several")
     was: dict[str, int | str] = {}
     set: dict[str, int | str | None]
     reason: str
@@ -282,6 +272,10 @@ class Constants(Strict):
     sequence: tuple[int, int] | None = Field(default=None, description="M, dense LSTM: windows")
 
 
+def _emotions(classes: dict[str, list[str]]) -> list[str]:
+    return [e for names in classes.values() for e in names]
+
+
 class Manifest(Strict):
     """One edition of one database."""
 
@@ -302,14 +296,10 @@ class Manifest(Strict):
         default={}, description="databases of a composite: regular expressions of their subjects"
     )
     layout: Layout
-    variants: list[Layout] = Field(
-        default=[], description="other forms in which the database is kept"
-    )
+    variants: list[Layout] = Field(default=[], description="other forms in which it is kept")
     annotations: Annotations
     classes: dict[str, list[str]]
-    class_sets: dict[str, dict[str, list[str]]] = Field(
-        default={}, description="other usual classes"
-    )
+    class_sets: dict[str, dict[str, list[str]]] = Field(default={}, description="other usual")
     other_emotions: list[str] = []
     constants: Constants = Constants()
     corrections: list[Correction] = []
@@ -318,13 +308,12 @@ class Manifest(Strict):
 
     @model_validator(mode="after")
     def _one_class_each(self) -> Manifest:
-        counts = Counter(e for names in self.classes.values() for e in names)
-        counts.update(self.other_emotions)
+        counts = Counter([*_emotions(self.classes), *self.other_emotions])
         twice = [e for e, n in counts.items() if n > 1]
         if twice:
             raise ValueError(f"classes: {', '.join(twice)} stands in more than one class")
         for name, classes in self.class_sets.items():
-            listed = Counter(e for names in classes.values() for e in names)
+            listed = Counter(_emotions(classes))
             wrong = [e for e, n in listed.items() if n > 1 or not self.knows(e)]
             if wrong:
                 raise ValueError(f"class_sets.{name}: {', '.join(wrong)} unknown or repeated")
@@ -341,10 +330,9 @@ class Manifest(Strict):
 
     def with_classes(self, name: str) -> Manifest:
         """Return the manifest with one of its other sets of classes, such as ``"5"``."""
-        known = {*self.class_of, *self.other_emotions}
         classes = self.class_sets[name]
-        others = sorted(known - {e for names in classes.values() for e in names})
-        return self.model_copy(update={"classes": classes, "other_emotions": others})
+        others = {*self.class_of, *self.other_emotions}.difference(_emotions(classes))
+        return self.model_copy(update={"classes": classes, "other_emotions": sorted(others)})
 
     @property
     def fingerprint(self) -> str:

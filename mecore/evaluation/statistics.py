@@ -77,27 +77,6 @@ def bootstrap_scores(
     return score(np.einsum("ns,rs...->nr...", draws, counts)).mean(axis=1)
 
 
-def subject_bootstrap(
-    subjects: ArrayLike,
-    score: Score = uf1_of,
-    *,
-    n: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile interval of a score over subjects drawn with replacement.
-
-    See `bootstrap_scores`. It covers who was tested, not how the networks were started: the score
-    is the mean over seeds.
-    """
-    return _limits(bootstrap_scores(subjects, score, n=n, seed=seed), confidence)
-
-
-def _limits(scores: Floats, confidence: float) -> tuple[float, float]:
-    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
 def stacked(runs: Sequence[Counts]) -> dict[str, Floats]:
     """Counts of several runs of the same subjects: name → (R, S, …)."""
     return {name: np.stack([run[name] for run in runs]).astype(np.float64) for name in runs[0]}
@@ -124,20 +103,25 @@ def interval(
         See `stacked`.
     measures : callable
         Takes counts (…) that were added up over subjects; gives name → (…).
-    n, confidence, seed
-        See `subject_bootstrap`.
+    n, seed
+        Number and seed of the draws.
+    confidence : float
+        Share of the draws that lies inside.
 
     Returns
     -------
     dict
-        Measure → (low, high); empty for a single subject, which no draw can vary.
+        Measure → (low, high), of the mean over runs: they cover who was tested, not how the
+        networks were started. Empty for a single subject, which no draw can vary.
     """
     n_subjects = next(iter(counts.values())).shape[1]
     if n_subjects < 2:
         return {}
     draws = _draws(n_subjects, n, seed)
     drawn = {k: np.einsum("ns,rs...->nr...", draws, v) for k, v in counts.items()}
-    return {k: _limits(v.mean(axis=1), confidence) for k, v in measures(drawn).items()}
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    limits = {k: np.quantile(v.mean(axis=1), ends) for k, v in measures(drawn).items()}
+    return {k: (float(low), float(high)) for k, (low, high) in limits.items()}
 
 
 def paired_permutation(

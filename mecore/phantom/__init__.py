@@ -14,15 +14,6 @@ from mecore.phantom.write import write_phantom
 SPECS = {"phantom-short": SHORT, "phantom-long": LONG}
 
 __all__ = [
-    "LONG",
-    "SHORT",
-    "SPECS",
-    "Nuisance",
-    "PhantomSpec",
-    "Sample",
-    "Truth",
-    "load_truth",
-    "portrait",
-    "true_flow",
-    "write_phantom",
-]
+    "LONG", "SHORT", "SPECS", "Nuisance", "PhantomSpec", "Sample", "Truth", "load_truth",
+    "portrait", "true_flow", "write_phantom",
+]  # fmt: skip

@@ -9,6 +9,7 @@ around an anchor of the face; lids and lips also have margins that part or close
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 Point = tuple[float, float]
 
@@ -51,29 +52,22 @@ class Bulge:
 
 @dataclass(frozen=True)
 class ActionUnit:
-    """One action unit at intensity 1.
+    """One action unit at intensity 1: its name in the coding system, what the skin does.
 
-    Parameters
-    ----------
-    name : str
-        Name in the Facial Action Coding System.
-    pulls, lines, bulges
-        What the skin does, and how its surface changes.
-    lids, lips : (float, float)
-        Displacement (down positive) of the upper and the lower margin; for `lids` as a share of
-        the way to closing if `closes`.
-    paired : bool
-        Whether left and right have their own intensity.
+    `lids` and `lips` are displacements (down positive) of the upper and the lower margin, of lids
+    that close (`closes`) as a share of the way; `paired` units have an intensity on either side.
     """
 
     name: str
-    pulls: tuple[Pull, ...] = ()
-    lines: tuple[Line, ...] = ()
-    bulges: tuple[Bulge, ...] = ()
+    parts: tuple[Pull | Line | Bulge, ...] = ()
     lids: Point = (0.0, 0.0)
     lips: Point = (0.0, 0.0)
     closes: bool = False
     paired: bool = True
+
+
+def _unit(name: str, *parts: Pull | Line | Bulge, **margins: Any) -> ActionUnit:
+    return ActionUnit(name, parts, **margins)
 
 
 def _forehead(inner: float, outer: float) -> tuple[Line, ...]:
@@ -87,173 +81,139 @@ def _forehead(inner: float, outer: float) -> tuple[Line, ...]:
 _FOLD = ((-12.5, -22.0), (-6.0, -15.0), (0.5, -7.5), (4.0, 1.5), (3.0, 8.0))
 
 ACTION_UNITS: dict[int, ActionUnit] = {
-    1: ActionUnit(
+    1: _unit(
         "inner brow raiser",
-        (Pull("inner brow", (0.3, -7.0), (9.0, 10.5), (1.0, -1.0), under=6.0),),
-        _forehead(-2.0, 22.0),
+        Pull("inner brow", (0.3, -7.0), (9.0, 10.5), (1.0, -1.0), under=6.0),
+        *_forehead(-2.0, 22.0),
     ),
-    2: ActionUnit(
+    2: _unit(
         "outer brow raiser",
-        (Pull("outer brow", (0.0, -6.5), (11.5, 10.5), (-4.0, -1.0), under=6.0),),
-        _forehead(18.0, 42.0),
+        Pull("outer brow", (0.0, -6.5), (11.5, 10.5), (-4.0, -1.0), under=6.0),
+        *_forehead(18.0, 42.0),
     ),
-    4: ActionUnit(
+    4: _unit(
         "brow lowerer",
-        (
-            Pull("inner brow", (-3.0, 4.6), (9.0, 8.0), (1.0, 0.0)),
-            Pull("outer brow", (-1.0, 1.8), (13.0, 8.0), (-8.0, 0.0)),
-        ),
-        (
-            Line("glabella", ((4.2, -8.0), (4.8, -1.0), (4.0, 6.0)), -1.5, 1.0),
-            Line("glabella", ((0.0, 8.0), (5.0, 7.0), (8.0, 5.0)), -0.8, 1.0),
-        ),
-        (Bulge("inner brow", (0.0, 0.5), (4.5, 4.0), 1.1),),
+        Pull("inner brow", (-3.0, 4.6), (9.0, 8.0), (1.0, 0.0)),
+        Pull("outer brow", (-1.0, 1.8), (13.0, 8.0), (-8.0, 0.0)),
+        Line("glabella", ((4.2, -8.0), (4.8, -1.0), (4.0, 6.0)), -1.5, 1.0),
+        Line("glabella", ((0.0, 8.0), (5.0, 7.0), (8.0, 5.0)), -0.8, 1.0),
+        Bulge("inner brow", (0.0, 0.5), (4.5, 4.0), 1.1),
     ),
-    5: ActionUnit("upper lid raiser", lids=(-2.4, 0.3)),
-    6: ActionUnit(
+    5: _unit("upper lid raiser", lids=(-2.4, 0.3)),
+    6: _unit(
         "cheek raiser",
-        (
-            Pull("cheek", (-1.2, -4.8), (12.0, 8.5)),
-            Pull("outer eye", (-1.6, 0.4), (6.0, 7.0), (4.0, 0.0)),
-            Pull("outer brow", (-0.4, 1.2), (10.0, 6.0)),
-        ),
-        (
-            Line("outer eye", ((3.5, -1.0), (8.0, -3.5), (12.0, -6.0)), -0.85, 0.8),
-            Line("outer eye", ((4.0, 1.5), (9.0, 1.8), (14.0, 2.0)), -0.85, 0.8),
-            Line("outer eye", ((3.5, 4.0), (8.0, 6.5), (12.0, 9.0)), -0.75, 0.8),
-            Line("eye", ((-9.0, 5.0), (-3.0, 9.0), (6.0, 9.0), (11.0, 6.0)), -0.9, 1.2),
-        ),
-        (Bulge("cheek", (-2.0, -3.0), (9.0, 6.0), 1.8),),
+        Pull("cheek", (-1.2, -4.8), (12.0, 8.5)),
+        Pull("outer eye", (-1.6, 0.4), (6.0, 7.0), (4.0, 0.0)),
+        Pull("outer brow", (-0.4, 1.2), (10.0, 6.0)),
+        Line("outer eye", ((3.5, -1.0), (8.0, -3.5), (12.0, -6.0)), -0.85, 0.8),
+        Line("outer eye", ((4.0, 1.5), (9.0, 1.8), (14.0, 2.0)), -0.85, 0.8),
+        Line("outer eye", ((3.5, 4.0), (8.0, 6.5), (12.0, 9.0)), -0.75, 0.8),
+        Line("eye", ((-9.0, 5.0), (-3.0, 9.0), (6.0, 9.0), (11.0, 6.0)), -0.9, 1.2),
+        Bulge("cheek", (-2.0, -3.0), (9.0, 6.0), 1.8),
         lids=(0.4, -1.1),
     ),
-    7: ActionUnit(
+    7: _unit(
         "lid tightener",
-        (Pull("eye", (-0.4, -1.0), (9.0, 4.0), (0.0, 7.0)),),
-        (Line("eye", ((-9.0, 4.5), (0.0, 7.5), (9.0, 5.0)), -0.8, 0.9),),
-        (Bulge("eye", (0.0, 5.2), (7.5, 1.6), 0.6),),
+        Pull("eye", (-0.4, -1.0), (9.0, 4.0), (0.0, 7.0)),
+        Line("eye", ((-9.0, 4.5), (0.0, 7.5), (9.0, 5.0)), -0.8, 0.9),
+        Bulge("eye", (0.0, 5.2), (7.5, 1.6), 0.6),
         lids=(1.3, -1.7),
     ),
-    9: ActionUnit(
+    9: _unit(
         "nose wrinkler",
-        (
-            Pull("nose side", (-0.6, -4.2), (6.5, 9.0)),
-            Pull("ala", (0.6, -2.8), (5.0, 5.0)),
-            Pull("inner brow", (-1.6, 2.8), (8.0, 7.0)),
-            Pull("upper lip", (0.0, -2.2), (8.0, 5.0), (8.0, 0.0)),
-        ),
-        (
-            Line("glabella", ((0.0, 6.5), (4.5, 6.0), (7.5, 4.0)), -1.2, 0.9),
-            Line("nose side", ((-5.0, -8.0), (-1.0, -5.5), (4.0, -4.0)), -0.7, 1.0),
-            Line("nose side", ((-4.0, -3.5), (-1.0, -1.0), (4.0, 0.5)), -0.6, 1.0),
-            Line("lip corner", ((-12.5, -25.0), (-9.0, -18.0), (-5.0, -13.0)), -1.2, 1.2),
-        ),
-        (Bulge("nose side", (4.0, 2.0), (4.0, 4.0), 0.9),),
+        Pull("nose side", (-0.6, -4.2), (6.5, 9.0)),
+        Pull("ala", (0.6, -2.8), (5.0, 5.0)),
+        Pull("inner brow", (-1.6, 2.8), (8.0, 7.0)),
+        Pull("upper lip", (0.0, -2.2), (8.0, 5.0), (8.0, 0.0)),
+        Line("glabella", ((0.0, 6.5), (4.5, 6.0), (7.5, 4.0)), -1.2, 0.9),
+        Line("nose side", ((-5.0, -8.0), (-1.0, -5.5), (4.0, -4.0)), -0.7, 1.0),
+        Line("nose side", ((-4.0, -3.5), (-1.0, -1.0), (4.0, 0.5)), -0.6, 1.0),
+        Line("lip corner", ((-12.5, -25.0), (-9.0, -18.0), (-5.0, -13.0)), -1.2, 1.2),
+        Bulge("nose side", (4.0, 2.0), (4.0, 4.0), 0.9),
         lids=(0.3, -0.7),
     ),
-    10: ActionUnit(
+    10: _unit(
         "upper lip raiser",
-        (
-            Pull("upper lip", (0.4, -4.6), (8.5, 6.0), (8.0, 0.5), under=4.0),
-            Pull("ala", (1.2, -1.8), (5.5, 6.0), (3.0, 2.0)),
-            Pull("cheek", (-0.4, -1.6), (9.0, 9.0), (-9.0, 3.0)),
-        ),
-        (Line("lip corner", _FOLD[:4], -1.5, 1.6),),
-        (Bulge("lip corner", (-1.0, -17.0), (5.5, 6.0), 1.3),),
+        Pull("upper lip", (0.4, -4.6), (8.5, 6.0), (8.0, 0.5), under=4.0),
+        Pull("ala", (1.2, -1.8), (5.5, 6.0), (3.0, 2.0)),
+        Pull("cheek", (-0.4, -1.6), (9.0, 9.0), (-9.0, 3.0)),
+        Line("lip corner", _FOLD[:4], -1.5, 1.6),
+        Bulge("lip corner", (-1.0, -17.0), (5.5, 6.0), 1.3),
         lips=(-2.2, 0.0),
     ),
-    12: ActionUnit(
+    12: _unit(
         "lip corner puller",
-        (
-            Pull("lip corner", (5.4, -6.8), (8.5, 9.0)),
-            Pull("cheek", (1.2, -3.0), (12.0, 10.0), (-2.0, 7.0)),
-            Pull("lower lip", (0.0, -0.9), (10.0, 5.0), (0.0, 2.0)),
-        ),
-        (Line("lip corner", _FOLD, -1.7, 1.8),),
-        (
-            Bulge("cheek", (-3.0, 4.0), (9.5, 7.5), 2.6),
-            Bulge("lip corner", (7.5, -5.0), (4.0, 5.0), 1.1),
-        ),
+        Pull("lip corner", (5.4, -6.8), (8.5, 9.0)),
+        Pull("cheek", (1.2, -3.0), (12.0, 10.0), (-2.0, 7.0)),
+        Pull("lower lip", (0.0, -0.9), (10.0, 5.0), (0.0, 2.0)),
+        Line("lip corner", _FOLD, -1.7, 1.8),
+        Bulge("cheek", (-3.0, 4.0), (9.5, 7.5), 2.6),
+        Bulge("lip corner", (7.5, -5.0), (4.0, 5.0), 1.1),
     ),
-    14: ActionUnit(
+    14: _unit(
         "dimpler",
-        (Pull("lip corner", (0.9, 0.1), (8.0, 8.0), (5.0, 0.0), gather=0.34),),
-        (Line("lip corner", ((4.0, -5.0), (5.8, -0.5), (4.6, 5.5)), -1.8, 1.5),),
-        (Bulge("lip corner", (8.5, 0.0), (3.0, 4.5), 1.0),),
+        Pull("lip corner", (0.9, 0.1), (8.0, 8.0), (5.0, 0.0), gather=0.34),
+        Line("lip corner", ((4.0, -5.0), (5.8, -0.5), (4.6, 5.5)), -1.8, 1.5),
+        Bulge("lip corner", (8.5, 0.0), (3.0, 4.5), 1.0),
     ),
-    15: ActionUnit(
+    15: _unit(
         "lip corner depressor",
-        (
-            Pull("lip corner", (0.6, 5.6), (9.0, 7.5)),
-            Pull("lip corner", (0.0, 2.0), (9.0, 8.0), (-1.0, 11.0)),
-        ),
-        (Line("lip corner", ((1.5, 2.0), (3.0, 7.0), (2.0, 13.0)), -1.5, 1.2),),
-        (Bulge("lip corner", (-4.0, 9.0), (5.0, 3.5), 0.8),),
+        Pull("lip corner", (0.6, 5.6), (9.0, 7.5)),
+        Pull("lip corner", (0.0, 2.0), (9.0, 8.0), (-1.0, 11.0)),
+        Line("lip corner", ((1.5, 2.0), (3.0, 7.0), (2.0, 13.0)), -1.5, 1.2),
+        Bulge("lip corner", (-4.0, 9.0), (5.0, 3.5), 0.8),
     ),
-    17: ActionUnit(
+    17: _unit(
         "chin raiser",
-        (
-            Pull("chin", (0.0, -6.0), (13.0, 7.5), (0.0, -4.0)),
-            Pull("lower lip", (0.0, -3.6), (13.0, 5.0), (0.0, 3.0)),
-            Pull("upper lip", (0.0, -1.4), (12.0, 4.0), (0.0, 2.0)),
-        ),
-        (
-            Line("chin", ((0.0, -17.0), (8.0, -16.0), (14.0, -11.0)), -1.6, 1.4),
-            Line("chin", ((2.0, -11.0), (3.0, -9.0)), -1.1, 0.9),
-            Line("chin", ((6.5, -9.0), (7.5, -7.0)), -1.1, 0.9),
-            Line("chin", ((3.5, -5.0), (5.0, -3.5)), -1.0, 0.9),
-            Line("chin", ((0.0, -7.5), (0.5, -6.0)), -1.0, 0.9),
-            Line("chin", ((9.0, -3.5), (10.0, -2.0)), -0.8, 0.9),
-        ),
-        (Bulge("chin", (0.0, -8.0), (10.0, 6.0), 1.3),),
+        Pull("chin", (0.0, -6.0), (13.0, 7.5), (0.0, -4.0)),
+        Pull("lower lip", (0.0, -3.6), (13.0, 5.0), (0.0, 3.0)),
+        Pull("upper lip", (0.0, -1.4), (12.0, 4.0), (0.0, 2.0)),
+        Line("chin", ((0.0, -17.0), (8.0, -16.0), (14.0, -11.0)), -1.6, 1.4),
+        Line("chin", ((2.0, -11.0), (3.0, -9.0)), -1.1, 0.9),
+        Line("chin", ((6.5, -9.0), (7.5, -7.0)), -1.1, 0.9),
+        Line("chin", ((3.5, -5.0), (5.0, -3.5)), -1.0, 0.9),
+        Line("chin", ((0.0, -7.5), (0.5, -6.0)), -1.0, 0.9),
+        Line("chin", ((9.0, -3.5), (10.0, -2.0)), -0.8, 0.9),
+        Bulge("chin", (0.0, -8.0), (10.0, 6.0), 1.3),
         paired=False,
     ),
-    20: ActionUnit(
+    20: _unit(
         "lip stretcher",
-        (
-            Pull("lip corner", (6.2, 0.3), (11.0, 7.0)),
-            Pull("lip corner", (3.0, 1.0), (10.0, 9.0), (8.0, 10.0)),
-        ),
-        (
-            Line("lip corner", ((4.5, -7.0), (6.5, 0.0), (5.0, 8.0)), -1.3, 1.2),
-            Line("lip corner", ((9.5, -5.0), (11.0, 2.0), (9.0, 10.0)), -0.7, 1.2),
-        ),
+        Pull("lip corner", (6.2, 0.3), (11.0, 7.0)),
+        Pull("lip corner", (3.0, 1.0), (10.0, 9.0), (8.0, 10.0)),
+        Line("lip corner", ((4.5, -7.0), (6.5, 0.0), (5.0, 8.0)), -1.3, 1.2),
+        Line("lip corner", ((9.5, -5.0), (11.0, 2.0), (9.0, 10.0)), -0.7, 1.2),
         lips=(0.0, 0.6),
     ),
-    25: ActionUnit(
-        "lips part",
-        (Pull("lower lip", (0.0, 0.8), (14.0, 6.0)),),
-        lips=(-0.9, 2.6),
-        paired=False,
+    25: _unit(
+        "lips part", Pull("lower lip", (0.0, 0.8), (14.0, 6.0)), lips=(-0.9, 2.6), paired=False
     ),
-    26: ActionUnit(
+    26: _unit(
         "jaw drop",
-        (
-            Pull("chin", (0.0, 8.0), (22.0, 11.0), (0.0, -4.0)),
-            Pull("lower lip", (0.0, 2.4), (16.0, 7.0), (0.0, 4.0)),
-            Pull("jaw", (0.0, 3.5), (14.0, 15.0)),
-        ),
+        Pull("chin", (0.0, 8.0), (22.0, 11.0), (0.0, -4.0)),
+        Pull("lower lip", (0.0, 2.4), (16.0, 7.0), (0.0, 4.0)),
+        Pull("jaw", (0.0, 3.5), (14.0, 15.0)),
         lips=(-0.4, 4.2),
         paired=False,
     ),
-    45: ActionUnit("blink", lids=(1.0, 1.0), closes=True),
+    45: _unit("blink", lids=(1.0, 1.0), closes=True),
 }
 
 FIDGET_UNITS = (1, 2, 4, 7, 12, 15, 17, 20)
 
-
-def control_names() -> tuple[str, ...]:
-    """Names of the animation controls, as annotators write them: ``L12``, ``R12``, ``17`` ...
-
-    Left and right are those of the person, as in the Facial Action Coding System: ``L`` is on the
-    right of the picture.
-    """
-    names: list[str] = []
-    for number, unit in ACTION_UNITS.items():
-        names += [f"L{number}", f"R{number}"] if unit.paired else [str(number)]
-    return tuple(names)
+# Names of the animation controls, as annotators write them: ``L12``, ``R12``, ``17`` ... Left and
+# right are those of the person, as in the coding system: ``L`` is on the right of the picture.
+CONTROLS: tuple[str, ...] = tuple(
+    name
+    for number, unit in ACTION_UNITS.items()
+    for name in ((f"L{number}", f"R{number}") if unit.paired else (str(number),))
+)
 
 
-CONTROLS = control_names()
+def controls_of(unit: int | str) -> list[int]:
+    """Indices of the controls of a unit, or of one control by its name; none if unknown."""
+    names = (f"L{unit}", f"R{unit}", str(unit))
+    return [CONTROLS.index(name) for name in names if name in CONTROLS]
 
 
 def parts_of(control: str) -> tuple[int, int]:

@@ -10,32 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.errors import OptionError, nearest
-from mecore.phantom.action_units import CONTROLS
-from mecore.phantom.anatomy import (
-    CANONICAL,
-    Slit,
-    build_anatomy,
-    pixel_grid,
-)
+from mecore.phantom.action_units import CONTROLS, controls_of
+from mecore.phantom.anatomy import CANONICAL, Slit, build_anatomy, pixel_grid
 from mecore.phantom.canvas import Canvas, Image
 from mecore.phantom.eyes import EyePainter
 from mecore.phantom.fields import furrows
 from mecore.phantom.identity import Identity, draw_identity
 from mecore.phantom.light import DISPLAY_POWER, Lighting, normals, received
-from mecore.phantom.motion import (
-    POSE_DOWN,
-    POSE_RIGHT,
-    Field,
-    Rig,
-    State,
-    pose_basis,
-    sample,
-)
+from mecore.phantom.motion import POSE_DOWN, POSE_RIGHT, Field, Rig, State, pose_basis, sample
 from mecore.phantom.painting import SCALE, Painting, paint
 from mecore.phantom.slits import Box, Opening, SlitMotion
 
 _OPTICS = 0.42  # radius of the lens's blur, pixels of the frame
 _SLACK = 6.0  # canonical pixels by which the skin around a slit may move against its middle
+_EDGE = cv2.BORDER_REPLICATE
 _UNSEEN = 0.006  # intensity of an action unit that changes no pixel by half a grey level
 
 
@@ -69,20 +57,10 @@ def _painting(who: Identity) -> Painting:
 
 
 class Actor:
-    """A person ready to be rendered: painted once, then one call per frame.
+    """A person ready to be rendered: painted once, then one call per square frame of `size` pixels.
 
-    Parameters
-    ----------
-    who : Identity
-    size : int
-        Side of the square frames, pixels.
-
-    Attributes
-    ----------
-    rig : Rig
-        The moving parts, from which the truth is computed.
-    face : ndarray (n, n) float32
-        Share of visible skin of the face on the canonical grid.
+    `rig` are the moving parts, from which the truth is computed, `face` (n, n) float32 is the share
+    of visible skin of the face on the canonical grid.
     """
 
     def __init__(self, who: Identity, size: int = 256) -> None:
@@ -94,10 +72,8 @@ class Actor:
         picture = cv2.GaussianBlur(painting.picture, (0, 0), _OPTICS * self._pixel * SCALE)
         self._picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)  # four channels remap faster
         self._shading = _shading(painting, self.rig, who)
-        self._eyes = [
-            EyePainter(who, anatomy.eye_centres[k], k, painting.eye_light[k], self._pixel)
-            for k in (0, 1)
-        ]
+        sides = zip(anatomy.eye_centres, (0, 1), painting.eye_light, strict=True)
+        self._eyes = [EyePainter(who, *eye, self._pixel) for eye in sides]
         self._mouth_light = painting.eye_light[0] ** DISPLAY_POWER
         x, y = pixel_grid(size)
         basis = pose_basis(x, y, sample(self.rig.head, x, y))
@@ -116,20 +92,17 @@ class Actor:
             cv2.scaleAdd(self._down[k], -float(state.pose[down]), y, y)
         moved = cv2.split(cv2.remap(skin, x, y, cv2.INTER_LINEAR))
         x, y = x - moved[0], y - moved[1]
-        openings = [self._open(motion, state, x, y) for motion in self.rig.slits]
-        half = np.float32(0.5 * SCALE - 0.5)
-        drawn = cv2.remap(
-            self._picture, SCALE * x + half, SCALE * y + half, cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
+        *lids, lips = self.rig.slits
+        eyes = [self._open(motion, state, x, y) for motion in lids]
+        mouth = None if lips.rests(state.controls) else self._open(lips, state, x, y)
+        across, along = (SCALE * place + np.float32(0.5 * SCALE - 0.5) for place in (x, y))
+        drawn = cv2.remap(self._picture, across, along, cv2.INTER_LINEAR, None, _EDGE)
         frame = cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB).astype(np.float32)
         frame = self._relight(frame, state, x, y)
-        for painter, opening in zip(self._eyes, openings[:2], strict=True):
+        for painter, opening in zip(self._eyes, eyes, strict=True):
             painter.paint(frame[opening.window], opening, state.gaze)
-        lips = openings[2]
-        _show_mouth(
-            frame[lips.window], lips, self.rig.anatomy.mouth, self._mouth_light, self._pixel
-        )
+        if mouth is not None:
+            _show_mouth(frame, mouth, lips.slit, self._mouth_light, self._pixel)
         return frame
 
     def _relight(self, frame: Image, state: State, x: Image, y: Image) -> Image:
@@ -140,7 +113,7 @@ class Actor:
         gain = np.ones((CANONICAL, CANONICAL), np.float32)
         for index in active:
             cv2.scaleAdd(self._shading[index], float(state.controls[index]), gain, gain)
-        here = cv2.remap(gain, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        here = cv2.remap(gain, x, y, cv2.INTER_LINEAR, None, _EDGE)
         np.clip(here, 0.35, 1.6, out=here)
         return np.asarray(cv2.multiply(frame, cv2.merge([here] * 3), dst=frame))
 
@@ -149,13 +122,14 @@ class Actor:
         window = self._window(motion.box, x, y)
         near_x, near_y = x[window], y[window].copy()
         back, place = motion.apply(state.controls, near_x, near_y)
-        y[window] = np.where(motion.near(near_x, near_y), back, near_y)
+        if back is not near_y:
+            y[window] = np.where(motion.near(near_x, near_y), back, near_y)
         return Opening(window, near_x, near_y, place)
 
     def _window(self, box: Box, x: Image, y: Image) -> tuple[slice, slice]:
         """Rows and columns of the frame that may show a canonical box."""
         x0, x1, y0, y1 = box
-        column, row = (int(((a + b) / 2 + 0.5) / self._pixel) for a, b in ((x0, x1), (y0, y1)))
+        column, row = (int((m / 2 + 0.5) / self._pixel) for m in (x0 + x1, y0 + y1))
         right = float(self._x[row, column] - x[row, column])
         down = float(self._y[row, column] - y[row, column])
         first = np.array([y0 + down, x0 + right]) - _SLACK
@@ -182,30 +156,24 @@ def _show_mouth(frame: Image, lips: Opening, slit: Slit, light: float, pixel: fl
     tongue = 14 * np.exp(-(((y - cy - 7) / 3.0) ** 2))[..., None]
     dark = np.array([46.0, 17.0, 16.0]) + tongue
     colour = dark + teeth * (white - dark)
-    frame[seen] += cover[seen][..., None] * (colour - frame[seen])
+    window = frame[lips.window]
+    window[seen] += cover[seen][..., None] * (colour - window[seen])
 
 
 def portrait(
     seed: int, subject: int, action_units: Mapping[int | str, float] | None = None, size: int = 256
 ) -> NDArray[np.uint8]:
-    """Picture of one person, with action units if wanted, without camera noise.
+    """Picture of one person, (size, size, 3) uint8 RGB, without camera noise.
 
     Parameters
     ----------
-    seed : int
-        Seed of the population, such as ``SHORT.seed``.
-    subject : int
-        Index of the person, from 0.
+    seed, subject : int
+        Seed of the population, such as ``SHORT.seed``, and index of the person, from 0.
     action_units : mapping, optional
         Intensity (0 ... 1) by number (both sides), or by name for one side: ``{12: 1.0}`` or
         ``{"L12": 1.0}``.
     size : int
         Side of the picture, pixels.
-
-    Returns
-    -------
-    ndarray (size, size, 3) uint8
-        RGB.
 
     Raises
     ------
@@ -219,11 +187,9 @@ def portrait(
     """
     state = State.neutral()
     for unit, intensity in (action_units or {}).items():
-        names = [name for name in (f"L{unit}", f"R{unit}", str(unit)) if name in CONTROLS]
-        if not names:
+        if not controls_of(unit):
             raise OptionError(f"no action unit {unit!r}", todo=nearest(str(unit), CONTROLS))
-        for name in names:
-            state.controls[CONTROLS.index(name)] = intensity
+        state.controls[controls_of(unit)] = intensity
     frame = _actor(seed, subject, size).render(state)
     return np.clip(frame + 0.5, 0, 255).astype(np.uint8)
 

@@ -2,7 +2,7 @@
 
 Canonical coordinates: a frame of `CANONICAL` x `CANONICAL` pixels with centres at integers, x
 right, y down, whatever the size of the pictures; a face is about half as wide. Features are laid
-out relative to the point between the eyes, (`CENTRE_X`, `EYE_LINE`). The asymmetry of a person is a
+out relative to the point between the eyes, `ORIGIN`. The asymmetry of a person is a
 displacement field applied on top (see `motion`), so everything here is mirrored.
 
 Proportions are those of ordinary facial anthropometry (Farkas, Anthropometry of the Head and Face,
@@ -25,34 +25,29 @@ Floats = NDArray[np.floating[Any]]  # float32 for pictures, float64 for curves
 CANONICAL = 236
 CENTRE_X = 117.5
 EYE_LINE = 104.0
+ORIGIN = np.array([CENTRE_X, EYE_LINE])
 
 LOWER_MARGIN = (40, 41, 46, 47, 65, 66, 67)  # landmarks on the lower margin of a slit
 
 
 @dataclass(frozen=True)
 class Slit:
-    """An opening of the skin between an upper and a lower margin: a pair of lids, or the lips.
+    """An opening of the skin between an upper and a lower margin: a pair of lids, or the lips."""
 
-    Parameters
-    ----------
-    x : ndarray, shape (n,)
-        Increasing positions of the margins, evenly spaced from corner to corner.
-    upper, lower : ndarray, shape (n,)
-        Heights of the two margins; equal where the slit is closed.
-    reach_up, reach_down : float
-        How far from its margin the skin still moves with it.
-    """
-
-    x: Floats
-    upper: Floats
+    x: Floats  # (n,): increasing positions of the margins, evenly spaced from corner to corner
+    upper: Floats  # (n,): heights of the two margins, equal where the slit is closed
     lower: Floats
-    reach_up: float
+    reach_up: float  # how far from its margin the skin still moves with it
     reach_down: float
 
     @property
     def width(self) -> float:
         """Distance between the corners."""
         return float(self.x[-1] - self.x[0])
+
+    def margin(self, *, lower: bool = False) -> Floats:
+        """Points (n, 2) of the upper or the lower margin."""
+        return np.column_stack([self.x, self.lower if lower else self.upper])
 
 
 @dataclass(frozen=True)
@@ -96,8 +91,21 @@ def mirrored(curve: Floats) -> Floats:
     return curve * np.array([-1.0, 1.0])
 
 
-def _to_frame(curve: Floats) -> Floats:
-    return curve + np.array([CENTRE_X, EYE_LINE])
+def closed(half: Floats) -> Floats:
+    """Canonical polygon of a right half (u, v) and its mirror image."""
+    return np.concatenate([half, mirrored(half[::-1])]) + ORIGIN
+
+
+def heights(curve: Floats, x: Floats) -> Floats:
+    """Points (n, 2) of a polyline at the given x."""
+    return np.column_stack([x, np.interp(x, curve[:, 0], curve[:, 1])])
+
+
+def _spline(points: Any, n: int) -> Floats:
+    """A smooth curve of `n` points through others."""
+    at = np.linspace(0, 1, len(points))
+    curve = CubicSpline(at, np.asarray(points, float), bc_type="natural")
+    return np.asarray(curve(np.linspace(0, 1, n)))
 
 
 def _half_outline(who: Identity) -> Floats:
@@ -113,8 +121,7 @@ def _half_outline(who: Identity) -> Floats:
     u = u * (1 + 0.034 * who.face_width) * (1 + 0.042 * who.jaw_width * jaw)
     u = u * (1 + 0.085 * who.chin_width * chin) * (1 + 0.018 * who.cheek_fullness * cheek)
     v = np.where(v > 20, 20 + (v - 20) * (1 + 0.045 * who.face_length), v)
-    smooth = CubicSpline(np.linspace(0, 1, len(u)), np.column_stack([u, v]), bc_type="natural")
-    return np.asarray(smooth(np.linspace(0, 1, 120)))
+    return _spline(np.column_stack([u, v]), 120)
 
 
 def _eye(who: Identity, side: int) -> tuple[Slit, Floats]:
@@ -123,12 +130,8 @@ def _eye(who: Identity, side: int) -> tuple[Slit, Floats]:
     centre = 24.6 * (1 + 0.038 * who.eye_spacing)
     t = np.linspace(0.0, 1.0, 65)  # from the inner corner outwards
     corners = 1.0 - (1.9 + 1.15 * who.eye_tilt) * t
-    upper_height = (
-        5.1
-        * (1 + 0.11 * min(who.eye_opening, 0.9))
-        * (1 - 0.10 * who.wrinkles)
-        * (1 + 0.04 * who.eye_size)
-    )
+    upper_height = 5.1 * (1 + 0.11 * min(who.eye_opening, 0.9)) * (1 - 0.10 * who.wrinkles)
+    upper_height *= 1 + 0.04 * who.eye_size
     lower_height = 2.9 * (1 + 0.05 * who.eye_opening)
     upper = corners - upper_height * np.sin(np.pi * t**0.88) ** 0.8
     lower = corners + lower_height * np.sin(np.pi * t**1.25) ** 0.95
@@ -152,8 +155,7 @@ def _lips(who: Identity) -> tuple[Slit, Floats, Floats]:
     lower_shape = PchipInterpolator([0, 0.3, 0.6, 0.85, 1], [1, 0.95, 0.68, 0.27, 0])
     margin = line + 0.8 * np.exp(-((a / 0.15) ** 2)) - 0.5 * np.exp(-(((a - 0.42) / 0.22) ** 2))
     margin = margin - (0.5 + 0.7 * who.mouth_curve) * a**2.2
-    x = CENTRE_X + half * t
-    margin = margin + EYE_LINE
+    x, margin = CENTRE_X + half * t, margin + EYE_LINE
     slit = Slit(x, margin, margin, 14.0, 17.0)
     lip_top = np.column_stack([x, margin - top * upper_shape(a)])
     lip_bottom = np.column_stack([x, margin + bottom * lower_shape(a)])
@@ -165,31 +167,23 @@ def _brow(who: Identity) -> Floats:
     arch = who.brow_arch
     u = np.array([9.5, 17.0, 26.0, 35.0, 42.0, 47.0]) * (1 + 0.02 * who.face_width)
     v = np.array([-14.2, -15.8, -17.2 - 0.4 * arch, -17.6 - 1.2 * arch, -15.4 - 0.5 * arch, -12.2])
-    v = v - 1.6 * who.brow_height
-    smooth = CubicSpline(np.linspace(0, 1, 6), np.column_stack([u, v]), bc_type="natural")
-    return np.asarray(smooth(np.linspace(0, 1, 40)))
+    return _spline(np.column_stack([u, v - 1.6 * who.brow_height]), 40)
 
 
 def _hairline(who: Identity) -> Floats:
     """Border of the scalp hair over the forehead, from left to right."""
     high = -57.0 - (1.5 if who.male else 0.0)
-    half = np.array([(0, high), (16, high + 1), (30, high + 5), (41, high + 15), (47.5, high + 27),
-                     (52, -20), (55, -4)], dtype=float)  # fmt: skip
-    smooth = CubicSpline(np.linspace(0, 1, 7), half, bc_type="natural")
-    right = np.asarray(smooth(np.linspace(0, 1, 60)))
+    right = _spline(
+        [(0, high), (16, high + 1), (30, high + 5), (41, high + 15), (47.5, high + 27), (52, -20),
+         (55, -4)], 60,
+    )  # fmt: skip
     return np.concatenate([mirrored(right[:0:-1]), right])
 
 
-def _on(curve: Floats, x: Floats) -> Floats:
-    return np.column_stack([x, np.interp(x, curve[:, 0], curve[:, 1])])
-
-
-def _eye_landmarks(slit: Slit, order: list[int]) -> Floats:
+def _eye_landmarks(slit: Slit) -> Floats:
     """Six lid landmarks: corner, two above, corner, two below, as listed from the left corner."""
     x = slit.x[0] + slit.width * np.array([0.0, 0.31, 0.67, 1.0])
-    upper = np.column_stack([x, np.interp(x, slit.x, slit.upper)])
-    lower = np.column_stack([x, np.interp(x, slit.x, slit.lower)])
-    return np.vstack([upper, lower[[2, 1]]])[order]
+    return np.vstack([heights(slit.margin(), x), heights(slit.margin(lower=True), x[[2, 1]])])
 
 
 def _lip_landmarks(slit: Slit, lip_top: Floats, lip_bottom: Floats) -> Floats:
@@ -197,15 +191,9 @@ def _lip_landmarks(slit: Slit, lip_top: Floats, lip_bottom: Floats) -> Floats:
     upper = CENTRE_X + half * np.array([-1.0, -0.62, -0.26, 0.0, 0.26, 0.62, 1.0])
     lower = CENTRE_X + half * np.array([0.64, 0.29, 0.0, -0.29, -0.64])
     inner = CENTRE_X + half * np.array([-0.84, -0.27, 0.0, 0.27, 0.84])
-    margin = np.column_stack([slit.x, slit.upper])
-    return np.vstack(
-        [
-            _on(lip_top, upper),
-            _on(lip_bottom, lower),
-            _on(margin, inner),
-            _on(margin, inner[3:0:-1]),
-        ]
-    )
+    inner = np.concatenate([inner, inner[3:0:-1]])
+    outer = [heights(lip_top, upper), heights(lip_bottom, lower)]
+    return np.vstack([*outer, heights(slit.margin(), inner)])
 
 
 def _nose_landmarks(who: Identity) -> Floats:
@@ -217,43 +205,19 @@ def _nose_landmarks(who: Identity) -> Floats:
 
 
 def build_anatomy(who: Identity) -> Anatomy:
-    """Lay out the curves and the 68 landmarks of a person's neutral face.
-
-    Parameters
-    ----------
-    who : Identity
-
-    Returns
-    -------
-    Anatomy
-    """
-    half = _half_outline(who)
-    outline = np.concatenate([half, mirrored(half[::-1])])
-    jaw = half[half[:, 1] >= -5.0]
-    jaw_points = arc_points(jaw, np.linspace(0, 1, 9))
-    brow = _brow(who)
+    """Lay out the curves and the 68 landmarks of a person's neutral face."""
+    half, brow = _half_outline(who), _brow(who)
+    jaw_points = arc_points(half[half[:, 1] >= -5.0], np.linspace(0, 1, 9))
     brow_points = arc_points(brow, np.array([0.0, 0.24, 0.5, 0.76, 1.0])) + np.array([0.0, -1.0])
     (left, left_centre), (right, right_centre) = _eye(who, -1), _eye(who, 1)
-    mouth, lip_top, lip_bottom = _lips(who)
-    landmarks = np.vstack(
-        [
-            _to_frame(np.vstack([mirrored(jaw_points), jaw_points[-2::-1]])),
-            _to_frame(np.vstack([mirrored(brow_points[::-1]), brow_points])),
-            _to_frame(_nose_landmarks(who)),
-            _eye_landmarks(left, [0, 1, 2, 3, 4, 5]),
-            _eye_landmarks(right, [0, 1, 2, 3, 4, 5]),
-            _lip_landmarks(mouth, lip_top, lip_bottom),
-        ]
-    )
+    mouth, top, bottom = _lips(who)
+    skin = [mirrored(jaw_points), jaw_points[-2::-1], mirrored(brow_points[::-1]), brow_points]
+    margins = [_eye_landmarks(left), _eye_landmarks(right), _lip_landmarks(mouth, top, bottom)]
     return Anatomy(
-        outline=_to_frame(outline),
-        hairline=_to_frame(_hairline(who)),
-        landmarks=landmarks,
-        eyes=(left, right),
-        eye_centres=np.vstack([left_centre, right_centre]),
-        mouth=mouth,
-        lip_top=lip_top,
-        lip_bottom=lip_bottom,
-        brows=(_to_frame(mirrored(brow)), _to_frame(brow)),
+        outline=closed(half), hairline=_hairline(who) + ORIGIN,
+        landmarks=np.vstack([np.vstack([*skin, _nose_landmarks(who)]) + ORIGIN, *margins]),
+        eyes=(left, right), eye_centres=np.vstack([left_centre, right_centre]),
+        mouth=mouth, lip_top=top, lip_bottom=bottom,
+        brows=(mirrored(brow) + ORIGIN, brow + ORIGIN),
         brow_thickness=4.5 * (1 + 0.24 * who.brow_weight),
-    )
+    )  # fmt: skip

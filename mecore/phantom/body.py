@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, Anatomy, Floats, arc_points, mirrored
+from mecore.phantom.anatomy import CENTRE_X, ORIGIN, Anatomy, Floats, arc_points, closed, mirrored
 from mecore.phantom.canvas import Canvas, Image, both, smoothstep
 from mecore.phantom.identity import Identity
-
-_OFFSET = np.array([CENTRE_X, EYE_LINE])
 
 
 @dataclass(frozen=True)
@@ -21,41 +19,38 @@ class Shape:
     height: Image
 
 
-def _ear_outline(anatomy: Anatomy) -> Floats:
-    """Rim of the right ear from the top of its root to the lobe, in feature coordinates."""
-    root = float(np.max(anatomy.outline[:, 0]) - CENTRE_X) - 59.0
-    rim = np.array(
-        [(56, -9), (59.5, -15), (64, -16.5), (67.5, -13), (68.4, -5), (67, 4), (64.6, 13),
-         (62.5, 21), (60.6, 28), (57.5, 31.5), (54, 29)], dtype=float,
-    )  # fmt: skip
-    return arc_points(rim + np.array([root, 0.0]), np.linspace(0, 1, 60))
+# Rim of the right ear from the top of its root to the lobe, on a head of half width 59.
+_EAR = np.array([(56, -9), (59.5, -15), (64, -16.5), (67.5, -13), (68.4, -5), (67, 4), (64.6, 13),
+                 (62.5, 21), (60.6, 28), (57.5, 31.5), (54, 29)], dtype=float)  # fmt: skip
 
 
 def ears(canvas: Canvas, anatomy: Anatomy) -> Shape:
     """Both ears: a rolled rim around a hollow, with a lobe."""
-    rim = _ear_outline(anatomy)
-    cover, height = canvas.blank(), canvas.blank()
-    for curve in (rim, mirrored(rim)):
-        cover = np.maximum(cover, canvas.fill(curve + _OFFSET))
-    inner = rim * np.array([1.0, 0.96]) + np.array([-3.6, 0.3])
-    height += 3.2 * canvas.stroke([rim + _OFFSET, mirrored(rim) + _OFFSET], 1.5, taper=0.08)
-    fold = inner[12:44]
-    height -= 2.2 * canvas.stroke([fold + _OFFSET, mirrored(fold) + _OFFSET], 1.1)
+    root = float(np.max(anatomy.outline[:, 0]) - CENTRE_X) - 59.0
+    rim = arc_points(_EAR + np.array([root, 0.0]), np.linspace(0, 1, 60))
+    edges = [rim + ORIGIN, mirrored(rim) + ORIGIN]
+    cover = np.maximum(*(canvas.fill(edge) for edge in edges))
+    fold = (rim * np.array([1.0, 0.96]) + np.array([-3.6, 0.3]))[12:44]
+    height = 3.2 * canvas.stroke(edges, 1.5, taper=0.08)
+    height -= 2.2 * canvas.stroke([fold + ORIGIN, mirrored(fold) + ORIGIN], 1.1)
     root = rim[:, 0].max()
     height -= 3.0 * canvas.bump(root - 8.4, 9, 2.2, 5.0)
     height += 2.4 * canvas.bump(root - 7.8, 25, 3.2, 4.2)
     return Shape(cover, height - 40.0)
 
 
+def _half_neck(who: Identity) -> float:
+    return 37.5 + 3.0 * who.male + 0.8 * who.jaw_width
+
+
 def neck(canvas: Canvas, who: Identity) -> Shape:
     """The neck down to the shoulders."""
-    half = 37.5 + 3.0 * who.male + 0.8 * who.jaw_width
+    half = _half_neck(who)
     side = np.array(
         [(half + 1, 20), (half, 70), (half - 0.5, 92), (half + 3, 105), (half + 13, 114),
          (half + 42, 124), (150, 138), (150, 175)], dtype=float,
     )  # fmt: skip
-    side = arc_points(side, np.linspace(0, 1, 60))
-    cover = canvas.fill(np.concatenate([side, mirrored(side[::-1])]) + _OFFSET)
+    cover = canvas.fill(closed(arc_points(side, np.linspace(0, 1, 60))))
     ratio = np.clip(np.abs(canvas.u) / (half + 2), 0, 1)
     height = 33 * (np.sqrt(1 - ratio**2.4) - 1) - 30.0
     cords = both([(27, 78), (21, 98), (11, 118), (5, 127)])
@@ -67,7 +62,7 @@ def neck(canvas: Canvas, who: Identity) -> Shape:
 
 def _collar(who: Identity) -> Floats:
     """Edge of the cloth from the middle outwards, in feature coordinates."""
-    half = 37.5 + 3.0 * who.male + 0.8 * who.jaw_width
+    half = _half_neck(who)
     edge = {
         "crew neck": [(0, 124), (14, 122.5), (28, 116), (half + 2, 106)],
         "v neck": [(0, 139), (12, 127), (25, 115), (half + 3, 105)],
@@ -82,8 +77,7 @@ def cloth(canvas: Canvas, who: Identity) -> Shape:
     inner = _collar(who)
     shoulder = np.array([inner[-1] + (0.5, 0), inner[-1] + (4, 6), (62, 117), (92, 123), (150, 136),
                          (150, 190), (0, 190)])  # fmt: skip
-    side = np.concatenate([arc_points(inner, np.linspace(0, 1, 40)), shoulder])
-    cover = canvas.fill(np.concatenate([side, mirrored(side[::-1])]) + _OFFSET)
+    cover = canvas.fill(closed(np.vstack([arc_points(inner, np.linspace(0, 1, 40)), shoulder])))
     rng = np.random.default_rng([who.texture_seed, 5])
     height = canvas.blank() - 26.0
     height += 3.0 * canvas.stroke(both([(x, y) for x, y in inner]), 2.0, taper=0.01)
@@ -91,10 +85,8 @@ def cloth(canvas: Canvas, who: Identity) -> Shape:
     height -= 0.004 * np.maximum(canvas.v - 110, 0) ** 2
     height += 1.6 * canvas.noise(rng, 22.0) * smoothstep(116, 140, canvas.v)
     if who.cloth == "shirt":
-        for spread in (
-            [(0, 129), (9, 123), (24, 112)],
-            [(0, 129), (13, 140), (31, 134), (42, 108)],
-        ):
+        collar = [(0, 129), (13, 140), (31, 134), (42, 108)]
+        for spread in ([(0, 129), (9, 123), (24, 112)], collar):
             height += 1.6 * canvas.stroke(both(spread), 1.2, taper=0.02)
         height -= 1.6 * canvas.stroke(both([(0, 130), (0, 150)]), 0.8, taper=0.02)
     if who.cloth == "turtleneck":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -17,13 +16,7 @@ _MARGIN = 48
 
 
 class Camera:
-    """Turns clean frames into recorded ones.
-
-    Parameters
-    ----------
-    spec : PhantomSpec
-        Size of the frames and noise of the sensor.
-    """
+    """Turns clean frames into recorded ones, with the size and the noise of a `PhantomSpec`."""
 
     def __init__(self, spec: PhantomSpec) -> None:
         rng = np.random.default_rng([spec.seed, 40])
@@ -43,8 +36,8 @@ class Camera:
         curved = cv2.multiply(frame, frame, scale=bend)
         curved = cv2.scaleAdd(frame, middle - 128 * bend, curved)
         row, column = rng.integers(0, _MARGIN, 2)
-        noise = self._noise[int(rng.integers(_PATTERNS))]
-        noise = noise[row : row + self._size, column : column + self._size]
+        pattern, size = self._noise[int(rng.integers(_PATTERNS))], self._size
+        noise = pattern[row : row + size, column : column + size]
         return np.asarray(cv2.add(curved, noise, dtype=cv2.CV_8U))
 
 
@@ -60,14 +53,11 @@ class ImageFolder:
         """Append a frame (RGB)."""
         self._count += 1
         path = self._folder / f"img{self._count}.jpg"
-        if not cv2.imwrite(str(path), frame[..., ::-1], self._quality):
+        if not cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), self._quality):
             raise DataError("the frame cannot be written", where=path, todo="check the disk space")
 
-    def __enter__(self) -> ImageFolder:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
+    def close(self) -> None:
+        """Nothing is left open between frames."""
 
 
 class VideoFile:
@@ -75,29 +65,21 @@ class VideoFile:
 
     def __init__(self, path: Path, spec: PhantomSpec) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fourcc = cv2.VideoWriter.fourcc(*spec.nuisance.codec)
-        motion_jpeg = spec.nuisance.codec == "MJPG"
+        codec, size = spec.nuisance.codec, (spec.size, spec.size)
+        motion_jpeg = codec == "MJPG"
         backend = cv2.CAP_OPENCV_MJPEG if motion_jpeg else cv2.CAP_FFMPEG
-        self._writer = cv2.VideoWriter(
-            str(path), backend, fourcc, float(spec.fps), (spec.size, spec.size)
-        )
+        fourcc = cv2.VideoWriter.fourcc(*codec)
+        self._writer = cv2.VideoWriter(str(path), backend, fourcc, float(spec.fps), size)
         if not self._writer.isOpened():
-            raise DataError(
-                f"OpenCV cannot write {spec.nuisance.codec} videos", where=path,
-                todo="use Nuisance(codec='MJPG')",
-            )  # fmt: skip
+            todo = "use Nuisance(codec='MJPG')"
+            raise DataError(f"OpenCV cannot write {codec} videos", where=path, todo=todo)
         if motion_jpeg:
             self._writer.set(cv2.VIDEOWRITER_PROP_QUALITY, spec.nuisance.video_quality)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Append a frame (RGB)."""
-        self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
-    def __enter__(self) -> VideoFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def close(self) -> None:
+        """Finish the file."""
         self._writer.release()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from mecore.phantom.anatomy import CANONICAL, CENTRE_X, EYE_LINE, Floats
+from mecore.phantom.anatomy import CANONICAL, CENTRE_X, EYE_LINE, ORIGIN, Floats, mirrored
 
 Image = Floats
 
@@ -22,15 +22,7 @@ SUBPIXEL = 4  # fractional bits of OpenCV's drawing coordinates
 class Canvas:
     """Raster of `scale` samples per canonical pixel over the whole canonical frame.
 
-    Parameters
-    ----------
-    scale : int
-        Supersampling factor.
-
-    Attributes
-    ----------
-    u, v : ndarray, shape (n, n), float32
-        Feature coordinates of the samples.
+    `u`, `v`, both (n, n) float32, are the feature coordinates of the samples.
     """
 
     def __init__(self, scale: int) -> None:
@@ -79,9 +71,11 @@ class Canvas:
         The ends fade over the fraction `taper` of the length.
         """
         points = [self.fixed(curve) for curve in curves]
-        rows, columns = self._window(np.vstack(points), 3.5 * sigma)
-        corner = np.array([columns.start, rows.start]) << SUBPIXEL
-        part = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        whole, margin = np.vstack(points), int(3.5 * sigma * self.scale)
+        low = (whole.min(axis=0) >> SUBPIXEL) - margin - 1
+        high = (whole.max(axis=0) >> SUBPIXEL) + margin + 2
+        first, last = np.clip([low, high], 0, self.size)
+        part, corner = np.zeros((last - first)[::-1], np.float32), first << SUBPIXEL
         for line in points:
             place = np.linspace(0, 1, len(line))[1:]
             ends = np.minimum(place, 1 - place + 1 / len(line))
@@ -90,15 +84,9 @@ class Canvas:
             for start, stop, value in zip(here[:-1], here[1:], fade.tolist(), strict=True):
                 cv2.line(part, start, stop, value, 1, cv2.LINE_8, SUBPIXEL)
         image = self.blank()
-        image[rows, columns] = self.blur(part, sigma) * np.float32(sigma * self.scale * 2.3)
+        height = np.float32(sigma * self.scale * 2.3)
+        image[first[1] : last[1], first[0] : last[0]] = self.blur(part, sigma) * height
         return image
-
-    def _window(self, points: NDArray[np.int32], margin: float) -> tuple[slice, slice]:
-        """Rows and columns around fixed-point drawing coordinates."""
-        low = (points.min(axis=0) >> SUBPIXEL) - int(margin * self.scale) - 1
-        high = (points.max(axis=0) >> SUBPIXEL) + int(margin * self.scale) + 2
-        (x0, y0), (x1, y1) = np.clip([low, high], 0, self.size).tolist()
-        return slice(y0, y1), slice(x0, x1)
 
     def noise(self, rng: np.random.Generator, sigma: float) -> Image:
         """Band-limited noise of unit variance; `sigma` is its grain in canonical pixels."""
@@ -116,9 +104,6 @@ def smoothstep(low: float, high: float, value: Image) -> Image:
 
 def both(curve: Sequence[tuple[float, float]], n: int = 24) -> list[Floats]:
     """A smooth curve through points (u, v) and its mirror image, in canonical coordinates."""
-    points = np.asarray(curve, float)
-    place = np.linspace(0, len(points) - 1, n)
-    knots = np.arange(len(points))
-    smooth = np.asarray(PchipInterpolator(knots, points)(place))
-    offset = np.array([CENTRE_X, EYE_LINE])
-    return [smooth + offset, smooth * np.array([-1.0, 1.0]) + offset]
+    smooth = PchipInterpolator(np.arange(len(curve)), np.asarray(curve, float))
+    smooth = np.asarray(smooth(np.linspace(0, len(curve) - 1, n)))
+    return [smooth + ORIGIN, mirrored(smooth) + ORIGIN]

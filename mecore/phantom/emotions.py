@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mecore.errors import OptionError, nearest
-from mecore.phantom.action_units import ACTION_UNITS, CONTROLS
+from mecore.phantom.action_units import ACTION_UNITS, CONTROLS, controls_of
 from mecore.phantom.anatomy import Floats
 
 COMBINATIONS: dict[str, tuple[dict[int, float], ...]] = {
@@ -30,27 +30,14 @@ COMBINATIONS: dict[str, tuple[dict[int, float], ...]] = {
     "others": ({7: 1.0}, {2: 0.8, 14: 0.7}, {5: 1.0, 14: 0.5}, {4: 0.6, 12: 0.7}),
 }  # fmt: skip
 
-VALENCE: dict[str, str] = {
-    "happiness": "positive",
-    "surprise": "surprise",
-    "disgust": "negative",
-    "repression": "negative",
-    "anger": "negative",
-    "sadness": "negative",
-    "fear": "negative",
-    "others": "others",
-}
+VALENCE: dict[str, str] = dict.fromkeys(COMBINATIONS, "negative") | {
+    "happiness": "positive", "surprise": "surprise", "others": "others",
+}  # fmt: skip
 
 SHARES: dict[str, float] = {
-    "happiness": 0.25,
-    "surprise": 0.20,
-    "disgust": 0.22,
-    "repression": 0.12,
-    "anger": 0.07,
-    "sadness": 0.06,
-    "fear": 0.05,
-    "others": 0.03,
-}
+    "happiness": 0.25, "surprise": 0.20, "disgust": 0.22, "repression": 0.12, "anger": 0.07,
+    "sadness": 0.06, "fear": 0.05, "others": 0.03,
+}  # fmt: skip
 
 _ONE_SIDED = (2, 10, 12, 14, 15)  # units that spontaneous faces often show on one side only
 _ONE_SIDED_SHARE = 0.22
@@ -58,21 +45,11 @@ _ONE_SIDED_SHARE = 0.22
 
 @dataclass(frozen=True)
 class Expression:
-    """What a face does at the apex of an expression.
+    """What a face does at the apex of an expression."""
 
-    Parameters
-    ----------
-    emotion : str
-        One of `COMBINATIONS`.
-    action_units : str
-        As annotators write it, such as ``4+L10``.
-    intensities : ndarray (k,)
-        Of `CONTROLS`, in proportion; their scale is set by `tracks`.
-    """
-
-    emotion: str
-    action_units: str
-    intensities: Floats
+    emotion: str  # one of `COMBINATIONS`
+    action_units: str  # as annotators write it, such as ``4+L10``
+    intensities: Floats  # (k,) of `CONTROLS`, in proportion; their scale is set by `tracks`
 
     @property
     def valence(self) -> str:
@@ -81,23 +58,7 @@ class Expression:
 
 
 def draw_expression(emotion: str, rng: np.random.Generator) -> Expression:
-    """Draw one way to show an emotion.
-
-    Parameters
-    ----------
-    emotion : str
-        One of `COMBINATIONS`.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Expression
-
-    Raises
-    ------
-    OptionError
-        If the emotion is unknown.
-    """
+    """Draw one way to show an emotion, one of `COMBINATIONS` (else an OptionError)."""
     if emotion not in COMBINATIONS:
         raise OptionError(f"no emotion {emotion!r}", todo=nearest(emotion, COMBINATIONS))
     choices = COMBINATIONS[emotion]
@@ -105,36 +66,22 @@ def draw_expression(emotion: str, rng: np.random.Generator) -> Expression:
     intensities = np.zeros(len(CONTROLS))
     words = []
     for number in sorted(units):
-        strength = units[number] * rng.uniform(0.65, 1.35)
-        if not ACTION_UNITS[number].paired:
-            intensities[CONTROLS.index(str(number))] = strength
-            words.append(str(number))
-            continue
-        left, right = strength * rng.uniform(0.75, 1.25, 2)
-        word = str(number)
+        strength, word = np.array([units[number] * rng.uniform(0.65, 1.35)]), str(number)
+        if ACTION_UNITS[number].paired:
+            strength = strength * rng.uniform(0.75, 1.25, 2)
         if number in _ONE_SIDED and rng.random() < _ONE_SIDED_SHARE:
-            stays = rng.random() < 0.5
-            left, right = (left, 0.08 * right) if stays else (0.08 * left, right)
-            word = f"L{number}" if stays else f"R{number}"
-        intensities[CONTROLS.index(f"L{number}")] = left
-        intensities[CONTROLS.index(f"R{number}")] = right
+            left = rng.random() < 0.5
+            strength[1 if left else 0] *= 0.08
+            word = f"L{number}" if left else f"R{number}"
+        intensities[controls_of(number)] = strength
         words.append(word)
     return Expression(emotion, "+".join(words), intensities)
 
 
 def deal_emotions(count: int, rng: np.random.Generator) -> list[str]:
-    """Deal out emotions in the proportions of `SHARES`.
+    """Emotions of `count` samples in the proportions of `SHARES`, shuffled.
 
-    Parameters
-    ----------
-    count : int
-        Number of samples.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of str
-        Shuffled; the numbers are rounded by largest remainder.
+    The numbers are rounded by largest remainder.
     """
     exact = {emotion: share * count for emotion, share in SHARES.items()}
     dealt = {emotion: int(number) for emotion, number in exact.items()}

@@ -49,17 +49,8 @@ def eyeball(who: Identity) -> NDArray[np.uint8]:
 class EyePainter:
     """Sets one eye into frames: eyeball, reflections of the lamps, shadow and lashes of the lids.
 
-    Parameters
-    ----------
-    who : Identity
-    centre : ndarray (2,)
-        Canonical centre of the eye.
-    side : int
-        0 for the eye on the left of the picture, 1 for the one on the right.
-    light : float
-        Light received by the eye.
-    pixel : float
-        Side of a pixel of the frames, canonical pixels.
+    `centre` (2,) is canonical; `side` is 0 on the left of the picture, 1 on the right; `light` is
+    what the eye receives, `pixel` the side of a pixel of the frames in canonical pixels.
     """
 
     def __init__(
@@ -73,16 +64,9 @@ class EyePainter:
         self._spark = np.array([2.6 * key[0], 2.8 * key[1]], np.float32)
 
     def paint(self, frame: Image, opening: Opening, gaze: Floats) -> None:
-        """Paint the eye into a window of the frame, in place.
+        """Paint the eye between the lids into a window (h, w, 3) of the frame, in place.
 
-        Parameters
-        ----------
-        frame : ndarray (h, w, 3)
-            The window of the frame, display RGB.
-        opening : Opening
-            The slit between the lids.
-        gaze : ndarray (2,)
-            Displacement of the iris.
+        `gaze` (2,) is the displacement of the iris.
         """
         place = opening.place
         near = (place.below_upper > -2.5) & (place.above_lower > -2.5)
@@ -97,11 +81,10 @@ class EyePainter:
 
     def _ball(self, x: Floats, y: Floats, gaze: Floats, place: Aperture, inner: Floats) -> Floats:
         (cx, cy), (gx, gy) = self._centre, gaze
-        column = ((x - cx - gx + _REACH) * _SCALE - 0.5).astype(np.float32)
-        row = ((y - cy - gy + _REACH) * _SCALE - 0.5).astype(np.float32)
-        ball = cv2.remap(
-            self._texture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ).reshape(-1, 3)
+        away = (x - cx - gx, y - cy - gy)
+        maps = (((d + _REACH) * _SCALE - 0.5).astype(np.float32) for d in away)
+        edge = cv2.BORDER_REPLICATE
+        ball = cv2.remap(self._texture, *maps, cv2.INTER_LINEAR, None, edge).reshape(-1, 3)
         gain = self._gain * (1.02 - 0.30 * ((x - cx) / 10.5) ** 2)
         gain *= 1 - 0.52 * np.exp(-np.maximum(place.below_upper, 0) / 1.5)
         gain *= 1 - 0.20 * np.exp(-np.maximum(place.above_lower, 0) / 0.9)

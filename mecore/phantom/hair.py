@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, Floats
+from mecore.phantom.anatomy import ORIGIN, Floats
 from mecore.phantom.canvas import SUBPIXEL, Canvas, Image
-from mecore.phantom.identity import Identity
+from mecore.phantom.identity import Identity, Rng
 from mecore.phantom.light import direction, to_display
 
 Layer = NDArray[np.uint8]  # (n, n, 4): premultiplied display RGB and coverage
@@ -29,14 +29,12 @@ def over(image: Image, layer: Layer) -> Image:
     return image * (1 - layer[..., 3:] / np.float32(255)) + layer[..., :3]
 
 
-def strand_light(
-    strands: Floats, who: Identity, *, radius: tuple[float, float] = (74.0, 88.0)
-) -> tuple[Floats, Floats]:
+def strand_light(strands: Floats, who: Identity) -> tuple[Floats, Floats]:
     """Diffuse and specular light on each segment of strands, both (n, k - 1)."""
     middle = 0.5 * (strands[:, 1:] + strands[:, :-1])
     flat = np.diff(strands, axis=1)
     flat = flat / (np.linalg.norm(flat, axis=-1, keepdims=True) + 1e-6)
-    surface = (middle - np.array([0.0, -12.0])) / np.array(radius)
+    surface = (middle - np.array([0.0, -12.0])) / np.array([74.0, 88.0])
     size = np.linalg.norm(surface, axis=-1, keepdims=True)
     surface = surface * np.minimum(1.0, 0.96 / np.maximum(size, 1e-6))
     nz = np.sqrt(1 - np.sum(surface**2, axis=-1))
@@ -55,7 +53,7 @@ def strand_light(
 
 
 def strand_colours(
-    strands: Floats, who: Identity, rng: np.random.Generator, *, shade: float = 1.0
+    strands: Floats, who: Identity, rng: Rng, *, shade: float = 1.0
 ) -> NDArray[np.uint8]:
     """Display colours of the segments, (n, k - 1, 3), grey hairs among them by age."""
     diffuse, specular = strand_light(strands, who)
@@ -76,12 +74,12 @@ def draw_strands(
     canvas: Canvas, layer: Layer, strands: Floats, colours: NDArray[np.uint8], alpha: float
 ) -> None:
     """Draw strands onto a layer, in order, with an opacity of `alpha`."""
-    points = canvas.fixed(strands + np.array([CENTRE_X, EYE_LINE])).tolist()
-    opacity = round(255 * alpha)
-    shades = (colours * alpha).tolist()
-    for strand, shade in zip(points, shades, strict=True):
-        for start, stop, colour in zip(strand[:-1], strand[1:], shade, strict=True):
-            cv2.line(layer, start, stop, (*colour, opacity), 1, cv2.LINE_AA, SUBPIXEL)
+    points = canvas.fixed(strands + ORIGIN)
+    starts, stops = (ends.reshape(-1, 2).tolist() for ends in (points[:, :-1], points[:, 1:]))
+    shades = np.full((len(starts), 4), round(255 * alpha), float)
+    shades[:, :3] = (colours * alpha).reshape(-1, 3)
+    for start, stop, shade in zip(starts, stops, shades.tolist(), strict=True):
+        cv2.line(layer, start, stop, shade, 1, cv2.LINE_AA, SUBPIXEL)
 
 
 def between(first: Floats, second: Floats, places: Floats, locks: int = 0) -> Floats:
@@ -104,27 +102,16 @@ def between(first: Floats, second: Floats, places: Floats, locks: int = 0) -> Fl
     return (1 - s[..., None]) * at[0] + s[..., None] * at[1]
 
 
-def frizz(strands: Floats, rng: np.random.Generator, amount: float, waves: float = 0.0) -> Floats:
-    """Let strands leave their guides.
+def frizz(strands: Floats, rng: Rng, amount: float, waves: float = 0.0) -> Floats:
+    """Let strands (n, k, 2) leave their guides.
 
-    Parameters
-    ----------
-    strands : ndarray (n, k, 2)
-    rng : numpy.random.Generator
-    amount : float
-        Random bend of each strand at its tip, canonical pixels.
-    waves : float
-        Amplitude of the waves that neighbours share, canonical pixels.
-
-    Returns
-    -------
-    ndarray (n, k, 2)
+    `amount` is the random bend of each strand at its tip, `waves` the amplitude of the waves that
+    neighbours share, canonical pixels.
     """
     n, k = strands.shape[:2]
     t = np.linspace(0, 1, k)[None, :, None]
     bend = rng.normal(0, amount, (n, 1, 2)) * t + rng.normal(0, 0.5 * amount, (n, 1, 2)) * t**2
-    phase = (
-        rng.normal(0.0, 0.5, (n, 1)) + 0.06 * strands[:, :1, 0] + rng.integers(0, 3, (n, 1)) * 2.0
-    )
+    phase = rng.normal(0.0, 0.5, (n, 1)) + 0.06 * strands[:, :1, 0]
+    phase = phase + rng.integers(0, 3, (n, 1)) * 2.0
     swing = waves * np.sin(2 * np.pi * 2.2 * t[..., 0] + phase) * t[..., 0] ** 0.7
     return strands + bend + np.stack([swing, 0.25 * swing], axis=-1)

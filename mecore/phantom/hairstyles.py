@@ -4,16 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from mecore.phantom.anatomy import Anatomy, Floats, arc_points
+from mecore.phantom.action_units import Point
+from mecore.phantom.anatomy import ORIGIN, Anatomy, Floats, arc_points
 from mecore.phantom.hair import between, frizz
-from mecore.phantom.identity import Identity
-from mecore.phantom.scalp import Scalp
+from mecore.phantom.identity import Identity, Rng
 
 _KNOTS = 30  # points of a long strand
+_PIVOT = np.array([0.0, -18.0])  # middle of the head
+
+
+class Scalp:
+    """Turns scalp coordinates into feature coordinates for one head.
+
+    Scalp coordinates are (angle, s): the angle around the middle of the head, 0 upwards, positive
+    to the right; s is 0 at the hairline and 1 at the outer border of the hair. `volume` is the
+    height of the hair over the skull, canonical pixels, `recede` how far the hairline has drawn
+    back, 0 ... 1.
+    """
+
+    def __init__(self, anatomy: Anatomy, volume: float, recede: float) -> None:
+        self._angles = np.deg2rad(np.linspace(-115, 115, 240))
+        self._inner = self._radius(anatomy.hairline - ORIGIN)
+        temple = np.exp(-0.5 * ((np.abs(self._angles) - 0.7) / 0.34) ** 2)
+        crown = np.exp(-0.5 * (self._angles / 0.5) ** 2)
+        self._inner = self._inner + recede * (9 * temple + 6 * crown)
+        outer = self._radius(anatomy.outline - ORIGIN)
+        fade = np.clip((2.0 - np.abs(self._angles)) / 0.9, 0, 1)
+        self._outer = outer + volume * fade * (0.8 + 0.2 * np.cos(self._angles))
+        self._inner = np.minimum(self._inner, self._outer - 1.0)
+
+    def _radius(self, curve: Floats) -> Floats:
+        angle = self.angle(curve)
+        order = np.argsort(angle)
+        return np.interp(self._angles, angle[order], np.hypot(*(curve - _PIVOT).T)[order])
+
+    @staticmethod
+    def angle(points: Floats) -> Floats:
+        """Angle of feature coordinates (..., 2), radians."""
+        away = points - _PIVOT
+        return np.arctan2(away[..., 0], -away[..., 1])
+
+    def place(self, angle: Floats, s: Floats) -> Floats:
+        """Feature coordinates of scalp coordinates, shape (..., 2)."""
+        inner = np.interp(angle, self._angles, self._inner)
+        outer = np.interp(angle, self._angles, self._outer)
+        radius = inner + s * (outer - inner)
+        return np.stack([radius * np.sin(angle), -radius * np.cos(angle)], axis=-1) + _PIVOT
 
 
 @dataclass(frozen=True)
@@ -31,13 +72,9 @@ def _along(start: Floats, stop: Floats, k: int) -> Floats:
     return start[:, None] + (stop - start)[:, None] * np.linspace(0, 1, k)[None]
 
 
-def _deg(*values: float) -> Floats:
-    return np.deg2rad(np.array(values, float))
-
-
 def _short(
-    scalp: Scalp, rng: np.random.Generator, *, count: int, length: float, lean: float,
-    reach: float = 102.0, low: float = -0.05, high: float = 0.97,
+    scalp: Scalp, rng: Rng, *, count: int, length: float, lean: float, reach: float = 102.0,
+    low: float = -0.05, high: float = 0.97,
 ) -> Floats:  # fmt: skip
     """Short hair all over, standing off the head and leaning to one side."""
     angle = np.deg2rad(rng.uniform(-reach, reach, count))
@@ -58,7 +95,7 @@ def _short(
     return roots[:, None] + reach_out * (heading[:, None] * t + droop)
 
 
-def crop(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def crop(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Short hair, a little longer on top."""
     lean = 0.5 * float(np.sign(who.part))
     return [
@@ -67,20 +104,20 @@ def crop(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
     ]
 
 
-def buzz(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def buzz(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Clipped to a few millimetres: the scalp shines through."""
     return [Lock(_short(scalp, rng, count=9500, length=2.4, lean=0.2, low=-0.12), 0.85, alpha=0.55)]
 
 
-def receding(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def receding(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Thin on top, fuller at the sides."""
     top = _short(scalp, rng, count=1500, length=8.5, lean=0.55 * float(np.sign(who.part)))
     sides = _short(scalp, rng, count=2600, length=6.0, lean=0.0)
-    angle = np.abs(scalp.angle(sides[:, 0]))
-    return [Lock(top, 0.9, alpha=0.75), Lock(sides[angle > 0.85], 0.85)]
+    sides = sides[np.abs(scalp.angle(sides[:, 0])) > 0.85]
+    return [Lock(top, 0.9, alpha=0.75), Lock(sides, 0.85)]
 
 
-def bald(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def bald(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """A wreath of short hair above the ears."""
     sides = _short(scalp, rng, count=2600, length=3.6, lean=0.0, low=0.08)
     angle = np.abs(scalp.angle(sides[:, 0]))
@@ -88,35 +125,27 @@ def bald(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
     return [Lock(sides[keep], 0.8, alpha=0.65)]
 
 
-def _combed(
-    scalp: Scalp, rng: np.random.Generator, *, count: int, start: Floats, stop: Floats, dip: float,
-    lift: float = 0.0, k: int = 12,
-) -> Floats:  # fmt: skip
-    """Hair combed around the head from the angles `start` to `stop`, dipping in between."""
-    s = np.sort(rng.uniform(-0.02, 0.98, count))[::-1]
-    a0 = rng.uniform(start.min(), start.max(), count)
-    a1 = rng.uniform(stop.min(), stop.max(), count)
-    t = np.linspace(0, 1, k)[None]
-    angle = _along(a0, a1, k)
-    height = (
-        s[:, None] - dip * np.sin(np.pi * t**0.8) * (1 - s[:, None]) + lift * t * (1 - s[:, None])
-    )
-    return frizz(scalp.place(angle, height), rng, 1.1)
+def _combed(scalp: Scalp, rng: Rng, count: int, start: Point, stop: Point, *, dip: float) -> Floats:
+    """Hair combed around the head between two ranges of angles (degrees), dipping on its way."""
+    s = np.sort(rng.uniform(-0.02, 0.98, count))[::-1, None]
+    ranges = (sorted(np.deg2rad(ends).tolist()) for ends in (start, stop))
+    a0, a1 = (rng.uniform(low, high, count) for low, high in ranges)
+    height = s - dip * np.sin(np.pi * np.linspace(0, 1, 12)[None] ** 0.8) * (1 - s)
+    return frizz(scalp.place(_along(a0, a1, 12), height), rng, 1.1)
 
 
-def side_part(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def side_part(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Parted at one side, combed over to the other."""
     sign = float(np.sign(who.part))
     p = sign * 27.0
-    near = _deg(p + sign * 1.0, p + sign * 7.0)
     under = _short(scalp, rng, count=1800, length=5.0, lean=0.0, high=0.82)
-    close = _combed(scalp, rng, count=700, start=near, stop=_deg(sign * 78, sign * 102), dip=0.05)
-    far = _deg(p - sign * 1.0, p - sign * 50.0)
-    across = _combed(scalp, rng, count=1700, start=far, stop=_deg(-sign * 62, -sign * 98), dip=0.24)
+    close = _combed(scalp, rng, 700, (p + sign, p + sign * 7.0), (sign * 78, sign * 102), dip=0.05)
+    far = (p - sign, p - sign * 50.0)
+    across = _combed(scalp, rng, 1700, far, (-sign * 62, -sign * 98), dip=0.24)
     return [Lock(under, 0.6), Lock(close, 0.9), Lock(across)]
 
 
-def swept_back(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def swept_back(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Combed from the hairline back over the crown."""
     count = 3400
     angle = np.deg2rad(rng.uniform(-104, 104, count))
@@ -129,7 +158,7 @@ def swept_back(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lo
     return [Lock(frizz(scalp.place(turned, s), rng, 0.8))]
 
 
-def bun(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def bun(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Pulled back tightly, with a knot on the crown."""
     count = 1100
     turn = rng.uniform(0, 2 * np.pi, count)[:, None] + np.linspace(0, 2.2, 12)[None]
@@ -168,9 +197,7 @@ def _curtain_guides(
     return _guide(inner, _KNOTS), _guide(outer, _KNOTS)
 
 
-def _hang(
-    first: Floats, last: Floats, rng: np.random.Generator, count: int, bend: Floats
-) -> Floats:
+def _hang(first: Floats, last: Floats, rng: Rng, count: int, bend: Floats) -> Floats:
     """Strands between two guides that run together in locks; `bend` (locks, 3) sways each."""
     locks = len(bend)
     places = rng.permutation(np.linspace(0.0, 1.0, count))
@@ -184,9 +211,7 @@ def _hang(
     return strands
 
 
-def _curtain(
-    scalp: Scalp, who: Identity, rng: np.random.Generator, hang: tuple[float, float, float]
-) -> list[Lock]:
+def _curtain(scalp: Scalp, who: Identity, rng: Rng, hang: tuple[float, float, float]) -> list[Lock]:
     """Long hair down both sides of the face; `hang` is its lower end, its flare, its waves."""
     end, flare, waviness = hang
     part = 17.0 * float(np.sign(who.part)) if abs(who.part) > 0.5 else 2.0
@@ -203,36 +228,20 @@ def _curtain(
     return locks
 
 
-def long(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
-    """Straight to the shoulders."""
-    return _curtain(scalp, who, rng, (150, 6, 0.6))
-
-
-def waves(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
-    """Wavy to the shoulders."""
-    return _curtain(scalp, who, rng, (142, 16, 3.6))
-
-
-def bob(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
-    """Cut at the chin."""
-    return _curtain(scalp, who, rng, (80, 9, 0.8))
-
-
-def fringe(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def fringe(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Long, with a fringe down to the brows."""
     count = 1500
     angle = np.deg2rad(rng.uniform(-48, 48, count))
     t = np.linspace(0, 1, 10)[None]
     top = scalp.place(0.75 * angle, rng.uniform(0.45, 0.85, count))
-    end = np.column_stack(
-        [46 * angle / np.deg2rad(48), -31 + 4 * np.abs(angle) ** 2 + rng.normal(0, 1.6, count)]
-    )
+    low = -31 + 4 * np.abs(angle) ** 2 + rng.normal(0, 1.6, count)
+    end = np.column_stack([46 * angle / np.deg2rad(48), low])
     bulge = np.sin(np.pi * t)[..., None] * np.array([0.0, -3.0])
     strands = top[:, None] + (end - top)[:, None] * t[..., None] ** 0.9 + bulge
     return [*_curtain(scalp, who, rng, (135, 6, 0.8)), Lock(frizz(strands, rng, 1.0))]
 
 
-def curly(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
+def curly(scalp: Scalp, who: Identity, rng: Rng) -> list[Lock]:
     """Tight curls standing off the head."""
     count = 2600
     angle = np.deg2rad(rng.uniform(-108, 108, count))
@@ -250,7 +259,7 @@ def curly(scalp: Scalp, who: Identity, rng: np.random.Generator) -> list[Lock]:
 class Style:
     """How a style is made: its strands, its volume over the skull, its hairline, its underlay."""
 
-    locks: Callable[[Scalp, Identity, np.random.Generator], list[Lock]]
+    locks: Callable[[Scalp, Identity, Rng], list[Lock]]
     volume: float
     recede: float = 0.0
     underlay: float = 0.9  # opacity of the dark layer below the strands
@@ -265,15 +274,9 @@ STYLES: dict[str, Style] = {
     "side part": Style(side_part, 8.0),
     "swept back": Style(swept_back, 6.0),
     "bun": Style(bun, 4.0),
-    "long": Style(long, 10.0, covers_ears=True),
-    "waves": Style(waves, 13.0, covers_ears=True),
-    "bob": Style(bob, 11.0, covers_ears=True),
+    "long": Style(partial(_curtain, hang=(150, 6, 0.6)), 10.0, covers_ears=True),
+    "waves": Style(partial(_curtain, hang=(142, 16, 3.6)), 13.0, covers_ears=True),
+    "bob": Style(partial(_curtain, hang=(80, 9, 0.8)), 11.0, covers_ears=True),
     "fringe": Style(fringe, 10.0, covers_ears=True),
     "curly": Style(curly, 15.0, underlay=1.0),
 }
-
-
-def scalp_of(anatomy: Anatomy, who: Identity) -> Scalp:
-    """Scalp of a person with the volume and hairline of the style."""
-    style = STYLES[who.hair_style]
-    return Scalp(anatomy, style.volume, recede=style.recede)

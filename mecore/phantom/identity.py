@@ -13,7 +13,10 @@ import numpy as np
 
 from mecore.errors import OptionError
 
-_CLOTHES: tuple[str, ...] = ("crew neck", "shirt", "v neck", "turtleneck")
+Colour = tuple[float, ...]
+Rng = np.random.Generator
+
+_CLOTHES = ("crew neck", "shirt", "v neck", "turtleneck")
 
 _MALE_STYLES = ("side part", "receding", "crop", "swept back", "buzz", "curly", "bald", "side part")
 _FEMALE_STYLES = ("long", "bob", "bun", "waves", "fringe", "curly", "swept back", "waves")
@@ -47,7 +50,7 @@ class Identity:
     eye_opening: float
     eye_tilt: float
     crease: float  # depth of the lid crease, 0 (none) ... 1
-    iris: tuple[float, float, float]  # linear RGB albedo
+    iris: Colour  # linear RGB albedo
     brow_height: float
     brow_arch: float
     brow_weight: float
@@ -70,13 +73,13 @@ class Identity:
     beard: float
     # hair
     hair_style: str
-    hair: tuple[float, float, float]  # linear RGB albedo
+    hair: Colour  # linear RGB albedo
     grey: float
     part: float  # where the hair parts, -1 ... 1
     # surroundings
     cloth: str
-    cloth_colour: tuple[float, float, float]
-    backdrop: tuple[float, float, float]
+    cloth_colour: Colour
+    backdrop: Colour
     key_azimuth: float  # degrees, positive from the right of the picture
     key_elevation: float
     # permanent asymmetry of the two halves
@@ -88,82 +91,62 @@ class Identity:
         return float(np.clip((self.age - 24.0) / 40.0, 0.0, 1.0))
 
 
-def _hair_colour(rng: np.random.Generator, melanin: float) -> tuple[float, float, float]:
+_HAIRS = np.array([  # linear RGB: fair, auburn, light brown, brown, black
+    (0.36, 0.235, 0.11), (0.22, 0.085, 0.03), (0.115, 0.062, 0.032), (0.05, 0.027, 0.016),
+    (0.017, 0.0125, 0.0105),
+])  # fmt: skip
+_IRISES = ((0.16, 0.26, 0.36), (0.17, 0.24, 0.15), (0.22, 0.22, 0.20), (0.19, 0.11, 0.04),
+           (0.10, 0.048, 0.02), (0.055, 0.026, 0.013))  # fmt: skip
+# Scores by name: mean for men (for women its negative), what dark skin adds to it, spread.
+_SHAPE: dict[str, tuple[float, float, float]] = {
+    "face_width": (0.25, 0, 0.9), "jaw_width": (0.75, 0, 0.7), "chin_width": (0.7, 0, 0.7),
+    "face_length": (0.1, 0, 0.9), "cheek_fullness": (-0.15, 0, 0.9), "eye_spacing": (0, 0, 0.8),
+    "eye_size": (-0.3, 0, 0.8), "eye_opening": (-0.4, 0, 0.8), "eye_tilt": (-0.2, 0, 0.9),
+    "crease": (0, 0, 0), "brow_height": (-0.45, 0, 0.8), "brow_arch": (-0.6, 0, 0.7),
+    "brow_weight": (0.7, 0, 0.6), "brow_ridge": (0.8, 0, 0.6), "nose_length": (0, 0, 0.8),
+    "nose_width": (0.2, 1.0, 0.8), "nose_bridge": (0.4, -0.8, 0.8), "nose_tip": (0, 0, 0.9),
+    "mouth_width": (0.2, 0, 0.8), "upper_lip": (-0.5, 0.9, 0.8), "lower_lip": (-0.3, 0.8, 0.8),
+    "lip_colour": (-0.6, 0, 0.5), "cupid": (-0.1, 0, 0.9), "mouth_curve": (0, 0, 0.8),
+}  # fmt: skip
+
+
+def _hair_colour(rng: Rng, melanin: float) -> Colour:
     """Linear RGB of unpigmented-to-black hair; dark skin goes with dark hair."""
-    palette = np.array(
-        [
-            (0.36, 0.235, 0.11),  # fair
-            (0.22, 0.085, 0.03),  # auburn
-            (0.115, 0.062, 0.032),  # light brown
-            (0.05, 0.027, 0.016),  # brown
-            (0.017, 0.0125, 0.0105),  # black
-        ]
-    )
-    low = 0.0 if melanin < 0.4 else 1.9 if melanin < 0.8 else 3.2
-    place = rng.uniform(low, 4.0)
+    place = rng.uniform(0.0 if melanin < 0.4 else 1.9 if melanin < 0.8 else 3.2, 4.0)
     whole = min(int(place), 3)
     mix = place - whole
-    red, green, blue = (1 - mix) * palette[whole] + mix * palette[whole + 1]
-    return float(red), float(green), float(blue)
+    return tuple(((1 - mix) * _HAIRS[whole] + mix * _HAIRS[whole + 1]).tolist())
 
 
-def _iris_colour(rng: np.random.Generator, melanin: float) -> tuple[float, float, float]:
-    light = ((0.16, 0.26, 0.36), (0.17, 0.24, 0.15), (0.22, 0.22, 0.20), (0.19, 0.11, 0.04))
-    dark = ((0.10, 0.048, 0.02), (0.055, 0.026, 0.013))
-    choices = light + dark[:1] if melanin < 0.4 else dark
-    red, green, blue = choices[int(rng.integers(len(choices)))]
-    return red, green, blue
+def _iris_colour(rng: Rng, melanin: float) -> Colour:
+    choices = _IRISES[:5] if melanin < 0.4 else _IRISES[4:]
+    return choices[int(rng.integers(len(choices)))]
 
 
-def _surroundings(rng: np.random.Generator) -> dict[str, object]:
-    hue = rng.uniform(0, 2 * np.pi)
-    tint = 0.035 * np.cos(hue + np.array([0.0, 2.1, 4.2]))
-    cloth_hue = rng.uniform(0, 2 * np.pi)
-    cloth_value = rng.choice([0.05, 0.12, 0.25, 0.5])
-    saturation = rng.uniform(0.0, 0.55)
-    cloth = cloth_value * (1 + saturation * np.cos(cloth_hue + np.array([0.0, 2.1, 4.2])))
+def _surroundings(rng: Rng) -> dict[str, object]:
+    phases = np.array([0.0, 2.1, 4.2])
+    tint = 0.035 * np.cos(rng.uniform(0, 2 * np.pi) + phases)
+    hue, value = rng.uniform(0, 2 * np.pi), rng.choice([0.05, 0.12, 0.25, 0.5])
+    cloth = value * (1 + rng.uniform(0.0, 0.55) * np.cos(hue + phases))
     side = 1.0 if rng.random() < 0.5 else -1.0
     return {
         "cloth": str(rng.choice(_CLOTHES)),
-        "cloth_colour": tuple(float(value) for value in cloth),
-        "backdrop": tuple(float(value) for value in rng.uniform(0.16, 0.42) + tint),
+        "cloth_colour": tuple(cloth.tolist()),
+        "backdrop": tuple((rng.uniform(0.16, 0.42) + tint).tolist()),
         "key_azimuth": float(side * rng.uniform(22.0, 42.0)),
         "key_elevation": float(rng.uniform(32.0, 46.0)),
     }
 
 
-def _shape(rng: np.random.Generator, male: bool, melanin: float) -> dict[str, float]:
-    def normal(mean: float, spread: float) -> float:
-        return float(mean + spread * np.clip(rng.standard_normal(), -1.7, 1.7))
-
-    man = 1.0 if male else -1.0
-    dark = min(melanin, 2.0) / 2.0
-    return {
-        "face_width": normal(0.25 * man, 0.9),
-        "jaw_width": normal(0.75 * man, 0.7),
-        "chin_width": normal(0.7 * man, 0.7),
-        "face_length": normal(0.1 * man, 0.9),
-        "cheek_fullness": normal(-0.15 * man, 0.9),
-        "eye_spacing": normal(0.0, 0.8),
-        "eye_size": normal(-0.3 * man, 0.8),
-        "eye_opening": normal(-0.4 * man, 0.8),
-        "eye_tilt": normal(-0.2 * man, 0.9),
-        "crease": float(rng.choice([0.15, 0.6, 0.85, 1.0])),
-        "brow_height": normal(-0.45 * man, 0.8),
-        "brow_arch": normal(-0.6 * man, 0.7),
-        "brow_weight": normal(0.7 * man, 0.6),
-        "brow_ridge": normal(0.8 * man, 0.6),
-        "nose_length": normal(0.1, 0.8),
-        "nose_width": normal(0.2 * man + 1.0 * dark, 0.8),
-        "nose_bridge": normal(0.4 * man - 0.8 * dark, 0.8),
-        "nose_tip": normal(0.0, 0.9),
-        "mouth_width": normal(0.2 * man, 0.8),
-        "upper_lip": normal(-0.5 * man + 0.9 * dark, 0.8),
-        "lower_lip": normal(-0.3 * man + 0.8 * dark, 0.8),
-        "lip_colour": normal(-0.6 * man, 0.5),
-        "cupid": normal(-0.1 * man, 0.9),
-        "mouth_curve": normal(0.0, 0.8),
-    }
+def _shape(rng: Rng, male: bool, melanin: float) -> dict[str, float]:
+    shape, dark = {}, min(melanin, 2.0) / 2.0
+    for name, (man, pigment, spread) in _SHAPE.items():
+        if name == "crease":
+            shape[name] = float(rng.choice([0.15, 0.6, 0.85, 1.0]))
+            continue
+        mean = (man if male else -man) + pigment * dark + (0.1 if name == "nose_length" else 0.0)
+        shape[name] = float(mean + spread * np.clip(rng.standard_normal(), -1.7, 1.7))
+    return shape
 
 
 def _trunk(seed: int, index: int) -> tuple[bool, float, float, str]:
@@ -182,23 +165,9 @@ def _trunk(seed: int, index: int) -> tuple[bool, float, float, str]:
 
 
 def draw_identity(seed: int, index: int) -> Identity:
-    """Draw person number `index` of the population `seed`.
+    """Draw person number `index`, from 0 (else an OptionError), of the population `seed`.
 
-    Parameters
-    ----------
-    seed : int
-        Seed of the population; the same seed and index always give the same person.
-    index : int
-        Number of the person, from 0.
-
-    Returns
-    -------
-    Identity
-
-    Raises
-    ------
-    OptionError
-        If `index` is negative.
+    The same seed and index always give the same person.
     """
     if index < 0:
         raise OptionError(f"a person's index starts at 0, got {index}")
@@ -208,10 +177,7 @@ def draw_identity(seed: int, index: int) -> Identity:
     beard = float(rng.choice([0.0, 0.0, 0.0, 0.55, 0.9])) if male else 0.0
     colour = _hair_colour(rng, melanin)
     return Identity(
-        index=index,
-        male=male,
-        age=age,
-        melanin=melanin,
+        index=index, male=male, age=age, melanin=melanin,
         redness=float(rng.uniform(0.75, 1.3)),
         texture_seed=int(rng.integers(2**31)),
         iris=_iris_colour(rng, melanin),
@@ -219,11 +185,10 @@ def draw_identity(seed: int, index: int) -> Identity:
         moles=int(rng.integers(0, 4)),
         stubble=float(rng.uniform(0.15, 0.9)) if male else 0.0,
         beard=beard if age > 21 else 0.0,
-        hair_style=style,
-        hair=colour,
+        hair_style=style, hair=colour,
         grey=grey if age > 38 else 0.0,
         part=float(rng.uniform(0.35, 0.8) * rng.choice([-1.0, 1.0])),
-        asymmetry=tuple(float(value) for value in rng.normal(0.0, 1.0, 6)),
+        asymmetry=tuple(rng.normal(0.0, 1.0, 6).tolist()),
         **_shape(rng, male, melanin),  # type: ignore[arg-type]
         **_surroundings(rng),  # type: ignore[arg-type]
-    )
+    )  # fmt: skip

@@ -9,6 +9,7 @@ the canonical point p lies at the y where ``X(y) = p``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -29,26 +30,17 @@ POSE = ("right", "down", "roll", "yaw", "pitch")  # canonical pixels twice, degr
 POSE_RIGHT, POSE_DOWN = [0, 3, 2], [1, 4, 2]  # entries that move points right, and down
 _FACE = np.s_[34:228, 34:202]  # canonical rows and columns that action units move
 _STEPS = 100
+_TOLERANCE = 1e-3  # largest error of a solution, canonical pixels
 _RELAXATION = 0.85  # converges where skin is stretched or squeezed up to twofold
 
 
 @dataclass(frozen=True)
 class State:
-    """One frame of the animation.
+    """One frame of the animation."""
 
-    Parameters
-    ----------
-    controls : ndarray (k,)
-        Intensities of `CONTROLS`, 0 ... 1.
-    pose : ndarray (5,)
-        Translation in canonical pixels and rotation in degrees, see `POSE`.
-    gaze : ndarray (2,)
-        Displacement of the irises in canonical pixels, right and down.
-    """
-
-    controls: Floats
-    pose: Floats
-    gaze: Floats
+    controls: Floats  # (k,): intensities of `CONTROLS`, 0 ... 1
+    pose: Floats  # (5,): translation in canonical pixels and rotation in degrees, see `POSE`
+    gaze: Floats  # (2,): displacement of the irises in canonical pixels, right and down
 
     @staticmethod
     def neutral() -> State:
@@ -76,19 +68,11 @@ def _head_maps(anatomy: Anatomy) -> Field:
 
 
 def pose_basis(x: Floats, y: Floats, head: Floats) -> tuple[Floats, Floats]:
-    """Displacement of points per unit of the pose, to first order in its angles.
+    """Displacement of points (...) per unit of the pose, to first order in its angles.
 
-    Parameters
-    ----------
-    x, y : ndarray (...)
-        Canonical pixels of the frame.
-    head : ndarray (..., 2)
-        Hold and lever of the head there, see `Rig.head`.
-
-    Returns
-    -------
-    right, down : ndarray (3, ...)
-        To be weighted with the entries `POSE_RIGHT` and `POSE_DOWN` of the pose and added up.
+    `x`, `y` are canonical pixels of the frame, `head` (..., 2) is `Rig.head` there. Right and down,
+    both (3, ...), are to be weighted with the entries `POSE_RIGHT` and `POSE_DOWN` of the pose and
+    added up.
     """
     held, lever = head[..., 0], head[..., 1]
     turned = np.deg2rad(held)
@@ -99,33 +83,25 @@ def pose_basis(x: Floats, y: Floats, head: Floats) -> tuple[Floats, Floats]:
 
 def sample(field: Field, x: Floats, y: Floats) -> Floats:
     """Bilinear samples of a canonical field (n, n, k) at points (...), (..., k); edges repeated."""
-    x, y = np.clip(x, 0, CANONICAL - 1.001), np.clip(y, 0, CANONICAL - 1.001)
+    x, y = (np.minimum(np.maximum(place, 0), CANONICAL - 1.001) for place in (x, y))
     column, row = x.astype(np.intp), y.astype(np.intp)
     fx, fy = (x - column)[..., None], (y - row)[..., None]
-    top = field[row, column] * (1 - fx) + field[row, column + 1] * fx
-    bottom = field[row + 1, column] * (1 - fx) + field[row + 1, column + 1] * fx
+    first, flat = row * CANONICAL + column, field.reshape(-1, field.shape[-1])
+    corners = (flat.take(first + step, axis=0) for step in (0, 1, CANONICAL, CANONICAL + 1))
+    top_left, top_right, bottom_left, bottom_right = corners
+    top = top_left * (1 - fx) + top_right * fx
+    bottom = bottom_left * (1 - fx) + bottom_right * fx
     return np.asarray(top * (1 - fy) + bottom * fy)
 
 
 class Rig:
     """The moving parts of one face: fields of pose and action units, lids and lips.
 
-    Parameters
-    ----------
-    anatomy : Anatomy
-    who : Identity
-
-    Attributes
-    ----------
-    head : ndarray (n, n, 2) float32
-        How much each canonical point moves with the head (0 ... 1), and its distance in depth
-        from the axes of yaw and pitch.
-    asymmetry : ndarray (n, n, 2) float32
-        Displacement of the skin that makes the neutral halves differ.
-    slits : tuple of SlitMotion
-        Left and right lids of the picture, and the lips.
-    probes, probes_lower : ndarray (m, 2), ndarray (m,) of bool
-        Canonical points all over the skin and its margins; which lie below a slit.
+    `head` says how much each canonical point moves with the head (0 ... 1), and its distance in
+    depth from the axes of yaw and pitch; `asymmetry` is the displacement of the skin that makes the
+    neutral halves differ (both (n, n, 2) float32). `slits` are the left and right lids of the
+    picture, and the lips. `probes` (m, 2) are canonical points all over the skin and its margins,
+    `probes_lower` (m,) says which lie below a slit.
     """
 
     def __init__(self, anatomy: Anatomy, who: Identity) -> None:
@@ -133,14 +109,16 @@ class Rig:
         self.head = _head_maps(anatomy)
         self._skin_fields = np.stack([displacement(anatomy, c)[_FACE] for c in CONTROLS])
         self.asymmetry = _ripple(who.asymmetry, Canvas(1))
-        self.slits = (
-            lid_motion(anatomy.eyes[0], -1),
-            lid_motion(anatomy.eyes[1], 1),
-            lip_motion(anatomy.mouth),
-        )
+        left, right = anatomy.eyes
+        self.slits = (lid_motion(left, -1), lid_motion(right, 1), lip_motion(anatomy.mouth))
         self.probes, self.probes_lower = self._probes()
         margins = np.isin(np.arange(len(anatomy.landmarks)), LOWER_MARGIN)
         self._landmarks_lower = self.below_slit(anatomy.landmarks) | margins
+
+    @cached_property
+    def still(self) -> Floats:
+        """Where the probes are in the neutral state."""
+        return self.forward(State.neutral(), self.probes, lower=self.probes_lower)
 
     def skin_field(self, state: State) -> Field:
         """Displacement of the skin by the controls, on the canonical grid, (n, n, 2)."""
@@ -151,19 +129,9 @@ class Rig:
         return skin
 
     def backward(self, state: State, x: Floats, y: Floats) -> tuple[Floats, Bools]:
-        """Canonical points of output points, and which of them show skin.
+        """Canonical points (..., 2) of output points (...), and which of them show skin (...).
 
-        Parameters
-        ----------
-        state : State
-        x, y : ndarray (...)
-            Points of the frame in canonical pixels.
-
-        Returns
-        -------
-        points : ndarray (..., 2)
-        skin : ndarray (...) of bool
-            False inside an open slit and at its rim.
+        Inside an open slit and at its rim there is none.
         """
         x, y = self._upright(state, self.skin_field(state), x, y)
         skin = np.ones(x.shape, bool)
@@ -174,8 +142,8 @@ class Rig:
     def _upright(self, state: State, field: Field, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Points with the pose and the displacement of the skin taken away."""
         right, down = pose_basis(x, y, sample(self.head, x, y))
-        x = x - np.tensordot(state.pose[POSE_RIGHT], right, 1)
-        y = y - np.tensordot(state.pose[POSE_DOWN], down, 1)
+        x = x - np.dot(state.pose[None, POSE_RIGHT], right.reshape(3, -1)).reshape(x.shape)
+        y = y - np.dot(state.pose[None, POSE_DOWN], down.reshape(3, -1)).reshape(x.shape)
         moved = sample(field, x, y)
         return x - moved[..., 0], y - moved[..., 1]
 
@@ -198,27 +166,19 @@ class Rig:
     def forward(
         self, state: State, points: Floats, start: Floats | None = None, *,
         lower: Bools | None = None, field: Field | None = None,
-        tolerance: float = 1e-3,
     ) -> Floats:  # fmt: skip
-        """Output points y with ``X(y) = points``, by damped fixed-point iteration.
+        """Output points y (..., 2) with ``X(y) = points``, by damped fixed-point iteration.
 
         Parameters
         ----------
-        state : State
         points : ndarray (..., 2)
-            Canonical points of the skin.
+            Canonical points of the skin; those without a solution give NaN.
         start : ndarray (..., 2), optional
             Where to begin, such as the solution of the frame before.
         lower : ndarray (...) of bool, optional
             Which points belong to the skin below a slit; by default from their position.
         field : ndarray, optional
             What ``skin_field(state)`` returned, where it is at hand.
-        tolerance : float
-            Largest error of a solution, canonical pixels; points without one are NaN.
-
-        Returns
-        -------
-        ndarray (..., 2)
         """
         field = self.skin_field(state) if field is None else field
         lower = self.below_slit(points) if lower is None else lower
@@ -229,7 +189,7 @@ class Rig:
             x, y = self._upright(state, field, *at[todo].T)
             error = points[todo] - np.stack([x, self._close(state, x, y, lower[todo])], axis=-1)
             at[todo] += _RELAXATION * error
-            todo = todo[np.abs(error).max(axis=1) >= tolerance]
+            todo = todo[np.abs(error).max(axis=1) >= _TOLERANCE]
             if not todo.size:
                 break
         at[todo] = np.nan
@@ -250,7 +210,8 @@ class Rig:
         known = self.backward(State.neutral(), grid[:, 0], grid[:, 1])[1]
         skin = grid[known & face[grid[:, 1].astype(int), grid[:, 0].astype(int)]]
         slits = [motion.slit for motion in self.slits]
-        upper = np.vstack([np.column_stack([s.x, s.upper])[2:-2:4] for s in slits])
-        lower = np.vstack([np.column_stack([s.x, s.lower])[2:-2:4] for s in slits])
+        upper, lower = (
+            np.vstack([s.margin(lower=k)[2:-2:4] for s in slits]) for k in (False, True)
+        )
         sides = np.repeat([False, True], [len(upper), len(lower)])
         return np.vstack([skin, upper, lower]), np.concatenate([self.below_slit(skin), sides])

@@ -12,8 +12,8 @@ from mecore.phantom.body import Shape, backdrop, cloth, cloth_colour, ears, neck
 from mecore.phantom.canvas import Canvas, Image, smoothstep
 from mecore.phantom.facial_hair import brow_shade, facial_hair
 from mecore.phantom.hair import Layer, blank_layer, draw_strands, over, strand_colours
-from mecore.phantom.hairstyles import STYLES, scalp_of
-from mecore.phantom.identity import Identity
+from mecore.phantom.hairstyles import STYLES, Scalp
+from mecore.phantom.identity import Identity, Rng
 from mecore.phantom.light import (
     Lighting,
     gloss,
@@ -32,34 +32,22 @@ _EXPOSURE = 1.12
 
 @dataclass(frozen=True)
 class Painting:
-    """The picture of a person and what the animation needs to relight it.
+    """The picture of a person and what the animation needs to relight it, all (n, n).
 
-    Parameters
-    ----------
-    picture : ndarray (n, n, 3) uint8
-        Display RGB at `SCALE` samples per canonical pixel; lids and lips are closed skin.
-    face : ndarray (n, n) float32
-        Share of visible skin of the face: without hair, ears, neck and backdrop.
-    relief : ndarray (n, n) float32
-        Height of the head.
-    lighting : Lighting
-    eye_light : tuple of float
-        Light received by the left and the right eye of the picture.
+    There are `SCALE` samples per canonical pixel; lids and lips are closed skin.
     """
 
-    picture: NDArray[np.uint8]
-    face: Image
-    relief: Image
+    picture: NDArray[np.uint8]  # (n, n, 3) display RGB
+    face: Image  # share of visible skin of the face: without hair, ears, neck and backdrop
+    relief: Image  # height of the head
     lighting: Lighting
-    eye_light: tuple[float, float]
+    eye_light: tuple[float, float]  # received by the left and the right eye of the picture
 
 
-def _hair_layers(
-    canvas: Canvas, anatomy: Anatomy, who: Identity, rng: np.random.Generator
-) -> tuple[Layer, Layer]:
+def _hair_layers(canvas: Canvas, anatomy: Anatomy, who: Identity, rng: Rng) -> tuple[Layer, Layer]:
     style = STYLES[who.hair_style]
     front, behind = blank_layer(canvas), blank_layer(canvas)
-    for lock in style.locks(scalp_of(anatomy, who), who, rng):
+    for lock in style.locks(Scalp(anatomy, style.volume, style.recede), who, rng):
         colours = strand_colours(lock.strands, who, rng, shade=lock.shade)
         target = behind if lock.behind else front
         draw_strands(canvas, target, lock.strands, colours, lock.alpha)
@@ -86,9 +74,7 @@ class _Part:
     glossy: bool = False
 
 
-def _parts(
-    canvas: Canvas, anatomy: Anatomy, who: Identity, rng: np.random.Generator
-) -> list[_Part]:
+def _parts(canvas: Canvas, anatomy: Anatomy, who: Identity, rng: Rng) -> list[_Part]:
     """Neck, clothes, ears and head, from back to front; the head is the last."""
     skin = albedo(canvas, anatomy, who, rng) * brow_shade(canvas, anatomy, who)[..., None]
     third = canvas.size // 3
@@ -133,17 +119,7 @@ def _eye_light(
 
 
 def paint(anatomy: Anatomy, who: Identity) -> Painting:
-    """Paint the neutral picture of a person.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-    who : Identity
-
-    Returns
-    -------
-    Painting
-    """
+    """Paint the neutral picture of a person."""
     canvas = Canvas(SCALE)
     rng = np.random.default_rng([who.texture_seed, 1])
     front, behind = _hair_layers(canvas, anatomy, who, rng)
@@ -160,10 +136,6 @@ def paint(anatomy: Anatomy, who: Identity) -> Painting:
         cover = part.shape.cover[..., None]
         image += cover * (_lit(canvas, part, height, lighting, exposure) - image)
     image = over(over(image, facial_hair(canvas, anatomy, who, rng)), front)
-    return Painting(
-        picture=np.clip(image + 0.5, 0, 255).astype(np.uint8),
-        face=head.cover * (1 - hair),
-        relief=head.height,
-        lighting=lighting,
-        eye_light=_eye_light(canvas, anatomy, head.height, lighting),
-    )
+    picture, face = np.clip(image + 0.5, 0, 255).astype(np.uint8), head.cover * (1 - hair)
+    eye_light = _eye_light(canvas, anatomy, head.height, lighting)
+    return Painting(picture, face, head.height, lighting, eye_light)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, Anatomy, Floats, Slit
+from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, ORIGIN, Anatomy, Floats, Slit
 from mecore.phantom.canvas import Canvas, Image, both
 from mecore.phantom.identity import Identity
 
@@ -22,7 +22,7 @@ def _curve(knots: list[tuple[float, float]], v: Floats) -> Floats:
 
 def skull(canvas: Canvas, anatomy: Anatomy) -> Image:
     """Smooth head without features; falls off steeply at the outline and outside it."""
-    outline = anatomy.outline[: len(anatomy.outline) // 2] - np.array([CENTRE_X, EYE_LINE])
+    outline = anatomy.outline[: len(anatomy.outline) // 2] - ORIGIN
     v = canvas.v[:, 0].astype(float)
     top, chin = outline[0, 1], outline[-1, 1]
     width = np.interp(v, outline[:, 1], outline[:, 0])
@@ -51,16 +51,14 @@ def _nose(canvas: Canvas, who: Identity) -> Image:
     half = half * (0.4 + 0.6 * wide)
     z = height[:, None] * np.exp(-0.75 * (np.abs(canvas.u) / half[:, None]) ** 2.3)
     tip = 1 + 0.1 * who.nose_tip
-    z += (
-        4.0 * tip * canvas.bump(0, 28.3 * long, 4.9 * tip * wide**0.5, 4.6, mirror=False, power=2.8)
-    )
+    half = 4.9 * tip * wide**0.5
+    z += 4.0 * tip * canvas.bump(0, 28.3 * long, half, 4.6, mirror=False, power=2.8)
     z += 5.5 * canvas.bump(9.4 * wide, 31.4 * long, 3.3 * wide, 4.0, power=3.4)
     z += 2.2 * canvas.bump(0, 36.2 * long, 2.1, 2.6, mirror=False)
     w = 8.4 * wide
     crease = both([(w - 1.5, 25.6 * long), (w + 4.0, 28.2 * long), (w + 5.3, 33.5 * long)])
     z -= 1.3 * canvas.stroke(crease, 0.9)
-    groove = both([(w - 3.4, 26.5 * long), (w - 2.9, 32.0 * long)])
-    z -= 1.0 * canvas.stroke(groove, 1.0)
+    z -= 1.0 * canvas.stroke(both([(w - 3.4, 26.5 * long), (w - 2.9, 32.0 * long)]), 1.0)
     return np.asarray(z, np.float32)
 
 
@@ -72,11 +70,9 @@ def lip_coordinates(canvas: Canvas, anatomy: Anatomy) -> tuple[Image, Image, Ima
     slit = anatomy.mouth
     x = canvas.u[0] + CENTRE_X
     t = (2 * (x - slit.x[0]) / slit.width - 1).astype(np.float32)
-    margin = np.interp(x, slit.x, slit.upper)
-    top = np.interp(x, *anatomy.lip_top.T)
-    bottom = np.interp(x, *anatomy.lip_bottom.T)
-    y = canvas.v + EYE_LINE
-    inside = np.abs(t) < 1
+    curves = (slit.margin(), anatomy.lip_top, anatomy.lip_bottom)
+    margin, top, bottom = (np.interp(x, *curve.T) for curve in curves)
+    y, inside = canvas.v + EYE_LINE, np.abs(t) < 1
     upper = (y - top) / np.maximum(margin - top, 0.05)
     lower = (y - margin) / np.maximum(bottom - margin, 0.05)
     upper = np.where(inside, np.clip(upper, -1, 2), -1.0)
@@ -88,48 +84,35 @@ def lip_coordinates(canvas: Canvas, anatomy: Anatomy) -> tuple[Image, Image, Ima
 def _mouth(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
     t, upper, lower = lip_coordinates(canvas, anatomy)
     line = float(anatomy.mouth.upper[0] - EYE_LINE)
-    in_upper, in_lower = (upper > 0) & (upper < 1), (lower >= 0) & (lower < 1)
-    z = canvas.blank()
     across = np.clip(1 - t * t, 0, 1) ** 0.7
-    up = np.clip(upper, 0, 1)
-    z += np.where(
-        in_upper, (1.7 + 0.3 * who.upper_lip) * across * np.sin(np.pi * up**0.8).clip(0) ** 0.7, 0
-    )
-    low = np.clip(lower, 0, 1)
-    z += np.where(
-        in_lower, (2.9 + 0.4 * who.lower_lip) * across * np.sin(np.pi * low**0.72).clip(0) ** 0.8, 0
-    )
-    rng = np.random.default_rng([who.texture_seed, 2])
-    folds = cv2.resize(
-        rng.normal(0, 1, (3, 70)).astype(np.float32),
-        (canvas.size, canvas.size),
-        interpolation=cv2.INTER_CUBIC,
-    )
-    z *= 1 + 0.035 * folds
+    up, low = np.clip(upper, 0, 1), np.clip(lower, 0, 1)
+    hill = (1.7 + 0.3 * who.upper_lip) * across * np.sin(np.pi * up**0.8).clip(0) ** 0.7
+    z = np.where((upper > 0) & (upper < 1), hill, 0)
+    hill = (2.9 + 0.4 * who.lower_lip) * across * np.sin(np.pi * low**0.72).clip(0) ** 0.8
+    z += np.where((lower >= 0) & (lower < 1), hill, 0)
+    folds = np.random.default_rng([who.texture_seed, 2]).normal(0, 1, (3, 70)).astype(np.float32)
+    z *= 1 + 0.035 * cv2.resize(folds, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC)
     z = canvas.blur(z, 0.45)
     z += 4.5 * canvas.bump(0, line - 1, 22, 13, mirror=False)
     z -= 0.8 * canvas.bump(0, line - 10, 1.5, 4.5, mirror=False)  # philtrum
     z += 0.55 * canvas.bump(3.2, line - 9.5, 1.2, 4.5)
     z -= 2.2 * canvas.bump(0, line + 16.5, 13, 3.6, mirror=False)  # mentolabial sulcus
-    corner = anatomy.mouth.width / 2
-    z -= 1.3 * canvas.bump(corner + 1.6, line + 0.6, 2.4, 3.0)
+    z -= 1.3 * canvas.bump(anatomy.mouth.width / 2 + 1.6, line + 0.6, 2.4, 3.0)  # corner
     return z
 
 
-def _lid_curves(eyes: tuple[Slit, Slit], lift: float, fade: float, *, upper: bool) -> list[Floats]:
-    """Curves that follow a lid margin at a distance, closing in on it at the corners."""
-    curves = []
-    for slit in eyes:
+def _lid_curves(eyes: tuple[Slit, Slit], drop: float, fade: float) -> list[Floats]:
+    """Curves `drop` below the lower lid margins (if negative above the upper), close at corners."""
+    curves = [slit.margin(lower=drop > 0) for slit in eyes]
+    for slit, curve in zip(eyes, curves, strict=True):
         t = (slit.x - slit.x[0]) / slit.width
-        margin = slit.upper if upper else slit.lower
-        away = lift * np.sin(np.pi * np.clip(0.06 + 0.88 * t, 0, 1)) ** fade
-        curves.append(np.column_stack([slit.x, margin - away if upper else margin + away]))
+        curve[:, 1] += drop * np.sin(np.pi * np.clip(0.06 + 0.88 * t, 0, 1)) ** fade
     return curves
 
 
 def crease_curves(anatomy: Anatomy, who: Identity) -> list[Floats]:
     """Creases of the two upper lids."""
-    return _lid_curves(anatomy.eyes, 2.6 + 0.5 * who.brow_height, 0.45, upper=True)
+    return _lid_curves(anatomy.eyes, -(2.6 + 0.5 * who.brow_height), 0.45)
 
 
 def _sockets(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
@@ -142,9 +125,8 @@ def _sockets(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
     z += 0.5 * ridge * canvas.bump(0, -12, 8, 5, mirror=False)
     z += 1.2 * canvas.bump(centre + 4, -9.5, 9, 3.0)  # fold under the brow
     z -= 1.2 * who.crease * canvas.stroke(crease_curves(anatomy, who), 0.75, taper=0.2)
-    bag = _lid_curves(anatomy.eyes, 4.2, 0.6, upper=False)
-    z += 0.45 * canvas.stroke(_lid_curves(anatomy.eyes, 1.5, 0.6, upper=False), 1.1)
-    z -= (0.35 + 1.15 * who.wrinkles) * canvas.stroke(bag, 1.1)
+    z += 0.45 * canvas.stroke(_lid_curves(anatomy.eyes, 1.5, 0.6), 1.1)
+    z -= (0.35 + 1.15 * who.wrinkles) * canvas.stroke(_lid_curves(anatomy.eyes, 4.2, 0.6), 1.1)
     z += 0.8 * who.wrinkles * canvas.bump(centre + 1, 6.2, 6.5, 1.6)
     trough = both([(centre - 9.5, 4.5), (centre - 5, 10.0), (centre + 2, 13.5)])
     z -= (0.6 + 1.1 * who.wrinkles) * canvas.stroke(trough, 1.9)
@@ -167,8 +149,7 @@ def _cheeks_and_jaw(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
 
 
 def _lines_of_age(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
-    old = who.wrinkles
-    corner = anatomy.mouth.width / 2
+    old, corner = who.wrinkles, anatomy.mouth.width / 2
     fold = both([(11.5, 31), (17, 37), (21.5, 44.5), (corner + 3.0, 53)])
     z = -(0.35 + 1.5 * old) * canvas.stroke(fold, 1.3, taper=0.45)
     z += (0.35 + 1.3 * old) * canvas.bump(25, 39, 7, 7.5)
@@ -187,17 +168,11 @@ def _lines_of_age(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
 
 
 def head_relief(canvas: Canvas, anatomy: Anatomy, who: Identity) -> Image:
-    """Height of the neutral face and skull over the canonical plane.
+    """Height of the neutral face and skull over the canonical plane, (n, n) float32.
 
-    Returns
-    -------
-    ndarray, shape (n, n), float32
-        Canonical pixels towards the viewer, about 20 at the tip of the nose.
+    Canonical pixels towards the viewer, about 20 at the tip of the nose.
     """
-    z = skull(canvas, anatomy)
-    z += _nose(canvas, who)
-    z += _sockets(canvas, anatomy, who)
-    z += _cheeks_and_jaw(canvas, anatomy, who)
-    z += _mouth(canvas, anatomy, who)
-    z += _lines_of_age(canvas, anatomy, who)
+    z = skull(canvas, anatomy) + _nose(canvas, who)
+    for feature in (_sockets, _cheeks_and_jaw, _mouth, _lines_of_age):
+        z += feature(canvas, anatomy, who)
     return z

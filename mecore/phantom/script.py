@@ -12,18 +12,15 @@ from typing import Literal
 import numpy as np
 
 from mecore.phantom.emotions import VALENCE, Expression, deal_emotions, draw_expression
+from mecore.phantom.identity import Rng
 from mecore.phantom.spec import PhantomSpec
 
 STIMULI: dict[str, str] = {
-    "disgust1": "0101sourmilkpour",
-    "disgust2": "0102cloggeddrain",
-    "anger1": "0401queuejumping",
-    "anger2": "0402keyedcar",
-    "happy1": "0502slidingpuppies",
-    "happy2": "0503hummingparrot",
-    "happy3": "0505clumsypandas",
-    "happy4": "0507dancingtoddler",
-}
+    "disgust1": "0101sourmilkpour", "disgust2": "0102cloggeddrain",
+    "anger1": "0401queuejumping", "anger2": "0402keyedcar",
+    "happy1": "0502slidingpuppies", "happy2": "0503hummingparrot",
+    "happy3": "0505clumsypandas", "happy4": "0507dancingtoddler",
+}  # fmt: skip
 _LEANING = {"disgust": "disgust", "anger": "anger", "happy": "happiness"}
 _MICRO_SECONDS = (0.15, 0.5)
 _MACRO_SECONDS = (0.6, 3.0)
@@ -51,35 +48,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Take:
-    """One recording: a clip or a video.
+    """One recording: a clip or a video."""
 
-    Parameters
-    ----------
-    subject : int
-        Index of the person, from 0.
-    folder : str
-        Folder of the subject on disk, which is also the subject's name.
-    number : str
-        The subject as the annotation sheet writes it.
-    video : str
-        Name of the clip's folder, or of the video file without its ending.
-    code : str
-        Short name of the stimulus in the annotation sheet (videos only).
-    n_frames : int
-    events : tuple of Event
-        In order of their onsets.
-    seed : tuple of int
-        Of the generators of everything else that happens in it.
-    """
-
-    subject: int
-    folder: str
-    number: str
-    video: str
-    code: str
+    subject: int  # index of the person, from 0
+    folder: str  # of the subject on disk, which is also the subject's name
+    number: str  # the subject as the annotation sheet writes it
+    video: str  # name of the clip's folder, or of the video file without its ending
+    code: str  # short name of the stimulus in the annotation sheet (videos only)
     n_frames: int
-    events: tuple[Event, ...]
-    seed: tuple[int, ...]
+    events: tuple[Event, ...]  # in order of their onsets
+    seed: tuple[int, ...]  # of the generators of everything else that happens in it
 
 
 def subject_names(spec: PhantomSpec, subject: int) -> tuple[str, str]:
@@ -91,9 +69,7 @@ def subject_names(spec: PhantomSpec, subject: int) -> tuple[str, str]:
     return f"s{number}", str(subject + 1)
 
 
-def _event(
-    kind: Kind, expression: Expression, first: int, fps: int, rng: np.random.Generator
-) -> Event:
+def _event(kind: Kind, expression: Expression, first: int, fps: int, rng: Rng) -> Event:
     """An event that starts at the frame `first`; its rise is faster than its decay."""
     span = _MICRO_SECONDS if kind == "micro" else _MACRO_SECONDS
     low, high = int(np.ceil(span[0] * fps)), int(span[1] * fps)
@@ -102,13 +78,13 @@ def _event(
     else:
         length = int(rng.integers(low, high + 1))
     rise = max(2, round(length * rng.uniform(0.3, 0.48)))
-    peak = (
-        float(np.clip(np.exp(rng.normal(np.log(0.95), 0.45)), *_PEAK)) if kind == "micro" else None
-    )
+    peak = None
+    if kind == "micro":
+        peak = float(np.clip(np.exp(rng.normal(np.log(0.95), 0.45)), *_PEAK))
     return Event(kind, first, first + rise, first + length - 1, expression, peak)
 
 
-def _hand_out(owners: list[int], rng: np.random.Generator) -> list[str]:
+def _hand_out(owners: list[int], rng: Rng) -> list[str]:
     """Emotions of samples, so that every owner of two or more shows two classes."""
     left = deal_emotions(len(owners), rng)
     dealt = [""] * len(owners)
@@ -141,14 +117,12 @@ def _clips(spec: PhantomSpec) -> list[Take]:
         lead = int(spec.fps * draw.uniform(*spec.seconds) * draw.uniform(0.4, 0.6))
         event = _event("micro", draw_expression(emotion, draw), lead, spec.fps, draw)
         tail = max(4, int(spec.fps * draw.uniform(*spec.seconds) * 0.5))
-        folder, number = subject_names(spec, owner)
-        video = f"EP{index // 3 + 1:02d}_{index % 3 + 1:02d}"
-        length = event.offset + 1 + tail
-        takes.append(Take(owner, folder, number, video, "", length, (event,), (*seed, 1)))
+        names = (*subject_names(spec, owner), f"EP{index // 3 + 1:02d}_{index % 3 + 1:02d}", "")
+        takes.append(Take(owner, *names, event.offset + 1 + tail, (event,), (*seed, 1)))
     return takes
 
 
-def _place(kinds: list[Kind], n_frames: int, fps: int, rng: np.random.Generator) -> list[int]:
+def _place(kinds: list[Kind], n_frames: int, fps: int, rng: Rng) -> list[int]:
     """First frames of events that keep half a second from one another and from the ends."""
     room = [(_MACRO_SECONDS if kind == "macro" else _MICRO_SECONDS)[1] + 0.5 for kind in kinds]
     free = n_frames / fps - sum(room) - 1.0
@@ -158,7 +132,7 @@ def _place(kinds: list[Kind], n_frames: int, fps: int, rng: np.random.Generator)
 
 
 def _video_events(
-    spec: PhantomSpec, micro: list[str], leaning: str, n_frames: int, rng: np.random.Generator
+    spec: PhantomSpec, micro: list[str], leaning: str, n_frames: int, rng: Rng
 ) -> tuple[Event, ...]:
     seconds = n_frames / spec.fps
     n_macro = int(min(rng.poisson(spec.nuisance.macros * seconds / 30.0), seconds // 6))
@@ -202,23 +176,13 @@ def _videos(spec: PhantomSpec) -> list[Take]:
         folder, number = subject_names(spec, owner)
         again = f"_{index // len(codes) + 1}" if index >= len(codes) else ""
         n_frames = int(duration * spec.fps)
-        events = _video_events(
-            spec, emotions[done : done + counts[k]], _LEANING[code[:-1]], n_frames, draw
-        )
+        shown, leaning = emotions[done : done + counts[k]], _LEANING[code[:-1]]
+        events = _video_events(spec, shown, leaning, n_frames, draw)
         video = f"{folder[1:]}_{STIMULI[code]}{again}"
         takes.append(Take(owner, folder, number, video, code + again, n_frames, events, (*seed, 1)))
     return takes
 
 
 def write_script(spec: PhantomSpec) -> list[Take]:
-    """All recordings of a phantom data set, ordered by subject.
-
-    Parameters
-    ----------
-    spec : PhantomSpec
-
-    Returns
-    -------
-    list of Take
-    """
+    """All recordings of a phantom data set, ordered by subject."""
     return _clips(spec) if spec.layout == "clips" else _videos(spec)

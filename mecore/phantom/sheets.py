@@ -37,43 +37,24 @@ def _write(path: Path, sheets: dict[str, list[Row]]) -> None:
 
 
 def write_clip_sheet(path: Path, takes: list[Take]) -> None:
-    """Write ``Sheet1`` with a header and a row per clip.
-
-    Parameters
-    ----------
-    path : Path
-        The ``.xlsx`` file.
-    takes : list of Take
-    """
+    """Write ``Sheet1`` of an ``.xlsx`` file: a header and a row per clip."""
     rows: list[Row] = [CLIP_COLUMNS]
     for take in takes:
         for event in take.events:
             onset, apex, offset = _frames(event)
-            expression = event.expression
-            rows.append(
-                (take.number, take.video, "", onset, apex, offset, "", expression.action_units,
-                 expression.emotion)
-            )  # fmt: skip
+            shown = (event.expression.action_units, event.expression.emotion)
+            rows.append((take.number, take.video, "", onset, apex, offset, "", *shown))
     _write(path, {"Sheet1": rows})
 
 
 def write_video_sheets(path: Path, takes: list[Take]) -> None:
-    """Write the coding of all expressions and the two sheets that explain its names.
-
-    Parameters
-    ----------
-    path : Path
-        The ``.xlsx`` file.
-    takes : list of Take
-    """
+    """Write the coding of all expressions and the two sheets that explain its names (``.xlsx``)."""
     coding: list[Row] = []
     for take in takes:
         for count, event in enumerate(take.events, start=1):
-            expression = event.expression
-            coding.append(
-                (int(take.number), f"{take.code}_{count}", *_frames(event), expression.action_units,
-                 expression.valence, f"{event.kind}-expression", expression.emotion)
-            )  # fmt: skip
+            shown, kind = event.expression, f"{event.kind}-expression"
+            where: Row = (int(take.number), f"{take.code}_{count}", *_frames(event))
+            coding.append((*where, shown.action_units, shown.valence, kind, shown.emotion))
     people: dict[str, str] = {take.folder: take.number for take in takes}
     subjects: list[Row] = [(int(f[1:]), f, int(number)) for f, number in people.items()]
     stems = {take.code: take.video.split("_", 1)[1] for take in takes}

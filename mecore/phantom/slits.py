@@ -45,13 +45,10 @@ class Aperture:
 
 @dataclass(frozen=True)
 class Opening:
-    """A slit in a window of a frame: canonical coordinates of its pixels, and their places.
-
-    The coordinates are those before the margins are put back.
-    """
+    """A slit in a window of a frame, and where the pixels of the window are in it."""
 
     window: tuple[slice, slice]
-    x: Floats
+    x: Floats  # canonical coordinates before the margins are put back
     y: Floats
     place: Aperture
 
@@ -64,12 +61,8 @@ def _smooth(q: Floats) -> Floats:
 class SlitMotion:
     """How one slit opens and closes.
 
-    Parameters
-    ----------
-    slit : Slit
-        Its neutral margins.
-    lift, drop : ndarray (k, n)
-        Displacement (down positive) of the upper and the lower margin under each control.
+    `lift` and `drop`, both (k, n), are the displacement (down positive) of its upper and its lower
+    margin under each control.
     """
 
     def __init__(self, slit: Slit, lift: Floats, drop: Floats) -> None:
@@ -93,11 +86,6 @@ class SlitMotion:
         """Whether no control that moves the margins is at work."""
         return not controls[self._active].any()
 
-    def margins(self, controls: Floats) -> tuple[Floats, Floats]:
-        """Displacement (down positive) of the upper and lower margins along `slit.x`."""
-        upper, lower = controls @ self._lift, controls @ self._drop
-        return np.minimum(upper, self.slit.lower + lower - self.slit.upper), lower
-
     def apply(
         self, controls: Floats, x: Floats, y: Floats, lower: Bools | None = None
     ) -> tuple[Floats, Aperture]:
@@ -111,7 +99,8 @@ class SlitMotion:
         along = (x - slit.x[0]) / slit.width
         if self.rests(controls):
             return y, Aperture(y - rest_up, rest_low - y, along)
-        raised, dropped = self.margins(controls)
+        raised, dropped = controls @ self._lift, controls @ self._drop
+        raised = np.minimum(raised, slit.lower + dropped - slit.upper)
         move_up = np.interp(x, slit.x, raised, left=0.0, right=0.0)
         move_low = np.interp(x, slit.x, dropped, left=0.0, right=0.0)
         now_up, now_low = rest_up + move_up, rest_low + move_low
@@ -123,35 +112,26 @@ class SlitMotion:
         return np.where(lower, below, above), Aperture(y - now_up, now_low - y, along)
 
 
-def _margin_profile(n: int, sharpness: float) -> Floats:
-    return np.asarray(np.sin(np.pi * np.linspace(0, 1, n)).clip(0) ** sharpness)
-
-
 def lid_motion(slit: Slit, side: int) -> SlitMotion:
     """Motion of the lids on one side of the picture (-1 left, +1 right)."""
-    lift = np.zeros((len(CONTROLS), len(slit.x)))
-    drop = np.zeros_like(lift)
-    profile = _margin_profile(len(slit.x), 0.7)
+    profile = np.sin(np.pi * np.linspace(0, 1, len(slit.x))).clip(0) ** 0.7
     meeting = slit.upper + _CLOSING_LINE * (slit.lower - slit.upper)
-    for row, control in enumerate(CONTROLS):
-        number, where = parts_of(control)
+    moves = np.zeros((2, len(CONTROLS), len(slit.x)))
+    for row, (number, where) in enumerate(map(parts_of, CONTROLS)):
         unit = ACTION_UNITS[number]
-        if where != side:
-            continue
-        lift[row] = (meeting - slit.upper) if unit.closes else unit.lids[0] * profile
-        drop[row] = (meeting - slit.lower) if unit.closes else unit.lids[1] * profile
-    return SlitMotion(slit, lift, drop)
+        for move, margin, share in zip(moves, (slit.upper, slit.lower), unit.lids, strict=True):
+            if where == side:
+                move[row] = (meeting - margin) if unit.closes else share * profile
+    return SlitMotion(slit, *moves)
 
 
 def lip_motion(slit: Slit) -> SlitMotion:
     """Motion of the inner margins of the lips."""
-    lift = np.zeros((len(CONTROLS), len(slit.x)))
-    drop = np.zeros_like(lift)
-    profile = _margin_profile(len(slit.x), 1.0)
+    profile = np.sin(np.pi * np.linspace(0, 1, len(slit.x))).clip(0)
     t = np.linspace(-1, 1, len(slit.x))
-    for row, control in enumerate(CONTROLS):
-        number, where = parts_of(control)
+    moves = np.zeros((2, len(CONTROLS), len(slit.x)))
+    for row, (number, where) in enumerate(map(parts_of, CONTROLS)):
         half = 1.0 if where == 0 else 1 / (1 + np.exp(-6.0 * where * t))
-        lift[row] = ACTION_UNITS[number].lips[0] * profile * half
-        drop[row] = ACTION_UNITS[number].lips[1] * profile * half
-    return SlitMotion(slit, lift, drop)
+        for move, share in zip(moves, ACTION_UNITS[number].lips, strict=True):
+            move[row] = share * profile * half
+    return SlitMotion(slit, *moves)

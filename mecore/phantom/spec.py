@@ -12,53 +12,25 @@ from mecore.errors import OptionError
 class Nuisance:
     """Everything that moves or changes the picture without being an expression.
 
-    Parameters
-    ----------
-    drift : float
-        Slow sway of the head, canonical pixels (236 to the side of a frame, about 118 to the width
-        of a face), standard deviation.
-    rotation : float
-        Slow roll, yaw and pitch of the head, degrees, standard deviation.
-    tremor : float
-        Fast, small shake of the head, canonical pixels, standard deviation.
-    placement : float
-        How far the head of each video is from the middle of the frame, canonical pixels.
-    blinks, saccades, fidgets : float
-        Blinks, jumps of the gaze, and slow small movements without emotion, per second.
-    tonus : float
-        Restlessness of the muscles of brow and mouth, intensity, standard deviation.
-    macros : float
-        Mean number of macro-expressions in half a minute (long videos only).
-    noise : float
-        Noise of the sensor, grey levels, standard deviation in each colour.
-    flicker : float
-        Flicker of the lamps, relative standard deviation.
-    gamma : float
-        Spread of exposure and gamma from video to video, relative standard deviation.
-    jpeg_quality : int
-        Quality of the frames of short clips, 1 ... 100.
-    codec : str
-        Four-character code of long videos: ``MJPG`` codes frames on their own, ``MP4V`` predicts
-        them from one another.
-    video_quality : int
-        Quality of ``MJPG`` videos, 1 ... 100.
+    Drift, rotation, tremor, tonus, noise, flicker and gamma are standard deviations. The side of a
+    frame is 236 canonical pixels, a face is about 118 wide.
     """
 
-    drift: float = 1.0
-    rotation: float = 0.7
-    tremor: float = 0.025
-    placement: float = 2.5
-    blinks: float = 0.25
-    saccades: float = 0.5
-    fidgets: float = 0.5
-    tonus: float = 0.004
-    macros: float = 2.0
-    noise: float = 1.0
-    flicker: float = 0.0015
-    gamma: float = 0.03
-    jpeg_quality: int = 95
-    codec: str = "MJPG"
-    video_quality: int = 95
+    drift: float = 1.0  # slow sway of the head, canonical pixels
+    rotation: float = 0.7  # slow roll, yaw and pitch of the head, degrees
+    tremor: float = 0.025  # fast, small shake of the head, canonical pixels
+    placement: float = 2.5  # distance of the head from the middle of the frame, canonical pixels
+    blinks: float = 0.25  # per second
+    saccades: float = 0.5  # jumps of the gaze per second
+    fidgets: float = 0.5  # slow small movements without emotion, per second
+    tonus: float = 0.004  # restlessness of the muscles of brow and mouth, intensity
+    macros: float = 2.0  # mean number of macro-expressions in half a minute (long videos only)
+    noise: float = 1.0  # of the sensor, grey levels in each colour
+    flicker: float = 0.0015  # of the lamps, relative
+    gamma: float = 0.03  # spread of exposure and gamma from video to video, relative
+    jpeg_quality: int = 95  # of the frames of short clips, 1 ... 100
+    codec: str = "MJPG"  # of long videos: MJPG codes frames alone, MP4V from one another
+    video_quality: int = 95  # of MJPG videos, 1 ... 100
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -83,57 +55,38 @@ class Nuisance:
 class PhantomSpec:
     """Size and kind of a phantom data set.
 
-    Parameters
-    ----------
-    name : str
-        Name of the data set; the annotation file is ``<name>-coding.xlsx``.
-    layout : {"clips", "videos"}
-        ``clips``: folders of numbered images around one micro-expression each, like CASME II.
-        ``videos``: video files with any number of expressions, like CAS(ME)^2.
-    seed : int
-        Seed of the people and of everything they do.
-    subjects, recordings : int
-        Number of people, and of clips or videos in all.
-    fps : int
-        Frames per second.
-    seconds : (float, float)
-        Shortest and longest recording. For clips: of the still part around the expression.
-    size : int
-        Side of the square frames, pixels; the face is about half as wide.
-    nuisance : Nuisance
+    ``clips`` are folders of numbered images around one micro-expression each, like CASME II,
+    ``videos`` video files with any number of expressions, like CAS(ME)^2.
     """
 
-    name: str
+    name: str  # the annotation file is ``<name>-coding.xlsx``
     layout: Literal["clips", "videos"]
-    seed: int
+    seed: int  # of the people and of everything they do
     subjects: int
-    recordings: int
-    fps: int
-    seconds: tuple[float, float]
-    size: int = 256
+    recordings: int  # clips or videos in all
+    fps: int  # frames per second
+    seconds: tuple[float, float]  # shortest, longest; of clips: their still part
+    size: int = 256  # side of the square frames, pixels; the face is about half as wide
     nuisance: Nuisance = Nuisance()
 
     def __post_init__(self) -> None:
         if self.layout not in ("clips", "videos"):
             raise OptionError(f"layout is 'clips' or 'videos', got {self.layout!r}")
         if self.subjects < 1 or self.recordings < self.subjects:
-            raise OptionError(
-                f"a phantom needs a subject and a recording of each, got {self.subjects} subjects"
-                f" and {self.recordings} recordings"
-            )
+            given = f"got {self.subjects} subjects and {self.recordings} recordings"
+            raise OptionError(f"a phantom needs a subject and a recording of each, {given}")
         if not 5 <= self.fps <= 1000 or not 64 <= self.size <= 2048:
-            raise OptionError(
-                f"fps is 5 ... 1000 and size 64 ... 2048, got {self.fps}, {self.size}"
-            )
+            given = f"got {self.fps}, {self.size}"
+            raise OptionError(f"fps is 5 ... 1000 and size 64 ... 2048, {given}")
         if not 0 < self.seconds[0] <= self.seconds[1]:
             raise OptionError(f"seconds is a range of positive durations, got {self.seconds}")
 
     def small(self) -> PhantomSpec:
         """A quick version with half the people (the same ones) and a quarter of the frames."""
         subjects = min(self.subjects, 4)
-        if self.layout == "clips":
-            return replace(self, subjects=subjects, recordings=6 * subjects)
-        return replace(self, subjects=subjects, recordings=2 * subjects, seconds=(8.0, 12.0))
+        clips = self.layout == "clips"
+        seconds, each = (self.seconds, 6) if clips else ((8.0, 12.0), 2)
+        return replace(self, subjects=subjects, recordings=each * subjects, seconds=seconds)
 
 
 SHORT = PhantomSpec(

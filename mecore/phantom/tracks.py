@@ -2,88 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.phantom.action_units import CONTROLS, FIDGET_UNITS
+from mecore.phantom.action_units import CONTROLS, FIDGET_UNITS, controls_of
 from mecore.phantom.anatomy import Floats
+from mecore.phantom.identity import Rng
 from mecore.phantom.motion import POSE, Rig, State
 from mecore.phantom.script import Event, Take
 from mecore.phantom.spec import PhantomSpec
 
 Track = NDArray[np.float32]
-_TONUS = ("L4", "R4", "L12", "R12")
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """What is true of each of T frames.
+    """What is true of each of T frames, all float32."""
 
-    Parameters
-    ----------
-    controls : ndarray (T, k) float32
-        Intensities of `CONTROLS`.
-    pose : ndarray (T, 5) float32
-        Translation (canonical pixels) and rotation (degrees) of the head, see `motion.POSE`.
-    gaze : ndarray (T, 2) float32
-        Displacement of the irises, canonical pixels.
-    tone : ndarray (T, 2) float32
-        Gain and gamma of the camera.
-    """
-
-    controls: Track
-    pose: Track
-    gaze: Track
-    tone: Track
+    controls: Track  # (T, k): intensities of `CONTROLS`
+    pose: Track  # (T, 5): translation (canonical pixels) and rotation (degrees), see `POSE`
+    gaze: Track  # (T, 2): displacement of the irises, canonical pixels
+    tone: Track  # (T, 2): gain and gamma of the camera
 
     def state(self, frame: int) -> State:
         """The state of one frame."""
-        return State(
-            self.controls[frame].astype(float),
-            self.pose[frame].astype(float),
-            self.gaze[frame].astype(float),
-        )
+        tracks = (self.controls, self.pose, self.gaze)
+        return State(*(track[frame].astype(float) for track in tracks))
 
 
 def course(onset: int, apex: int, offset: int, powers: tuple[float, float]) -> Floats:
     """Intensity of an expression: 0 at the onset, smoothly up to 1 at the apex, and down again.
 
-    Parameters
-    ----------
-    onset, apex, offset : int
-        Frames, onset and offset inclusive.
-    powers : (float, float)
-        Of the raised cosines of rise and decay; above 1 starts slower.
-
-    Returns
-    -------
-    ndarray (offset - onset + 1,)
+    Onset and offset are inclusive: (offset - onset + 1,). `powers` are those of the raised cosines
+    of rise and decay; above 1 starts slower.
     """
     frames = np.arange(onset, offset + 1)
-    rise = (frames - onset) / (apex - onset)
-    decay = (offset - frames) / max(offset - apex, 1)
-    share = np.where(frames <= apex, rise, decay)
-    power = np.where(frames <= apex, powers[0], powers[1])
+    rise, decay = (frames - onset) / (apex - onset), (offset - frames) / max(offset - apex, 1)
+    share, power = (np.where(frames <= apex, *pair) for pair in ((rise, decay), powers))
     return np.asarray((0.5 - 0.5 * np.cos(np.pi * np.clip(share, 0, 1))) ** power)
 
 
-def sway(n: int, fps: int, band: tuple[float, float], rng: np.random.Generator) -> Floats:
-    """Smooth noise of unit variance.
-
-    Parameters
-    ----------
-    n, fps : int
-        Number of frames, and frames per second.
-    band : (float, float)
-        Lowest and highest frequency, hertz.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray (n,)
-    """
+def sway(n: int, fps: int, band: tuple[float, float], rng: Rng) -> Floats:
+    """Smooth noise of unit variance, (n,); `band` is the lowest and highest frequency, hertz."""
     frequency = np.exp(rng.uniform(np.log(band[0]), np.log(band[1]), 8))
     phase = rng.uniform(0, 2 * np.pi, 8)
     weight = rng.normal(0, 1, 8) / np.sqrt(frequency)
@@ -93,28 +55,16 @@ def sway(n: int, fps: int, band: tuple[float, float], rng: np.random.Generator) 
 
 
 def largest_displacement(rig: Rig, intensities: Floats) -> float:
-    """Largest displacement of the skin from the neutral face.
+    """Largest displacement of the skin from the neutral face by intensities (k,) of `CONTROLS`.
 
-    Parameters
-    ----------
-    rig : motion.Rig
-    intensities : ndarray (k,)
-        Of `CONTROLS`.
-
-    Returns
-    -------
-    float
-        Canonical pixels, over points of the face 2 pixels apart and the margins of all slits.
+    Canonical pixels, over points of the face 2 pixels apart and the margins of all slits.
     """
-    neutral = State.neutral()
-    still = rig.forward(neutral, rig.probes, lower=rig.probes_lower)
-    moved = rig.forward(
-        State(intensities, neutral.pose, neutral.gaze), rig.probes, still, lower=rig.probes_lower
-    )
-    return float(np.hypot(*(moved - still).T).max())
+    state = replace(State.neutral(), controls=intensities)
+    moved = rig.forward(state, rig.probes, rig.still, lower=rig.probes_lower)
+    return float(np.hypot(*(moved - rig.still).T).max())
 
 
-def scaled(rig: Rig, event: Event, rng: np.random.Generator) -> Floats:
+def scaled(rig: Rig, event: Event, rng: Rng) -> Floats:
     """Intensities of `CONTROLS` at the apex of an event, (k,).
 
     A micro-expression is scaled so that its largest displacement is the event's `peak`; a
@@ -129,7 +79,7 @@ def scaled(rig: Rig, event: Event, rng: np.random.Generator) -> Floats:
     return np.asarray(factor * proportion)
 
 
-def _blinks(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
+def _blinks(n: int, spec: PhantomSpec, rng: Rng) -> Floats:
     """Closure of the lids, (n, 2) for left and right: fast down, slower up."""
     lids = np.zeros((n, 2))
     for _ in range(rng.poisson(spec.nuisance.blinks * n / spec.fps)):
@@ -143,14 +93,13 @@ def _blinks(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
     return lids
 
 
-def _gaze(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
+def _gaze(n: int, spec: PhantomSpec, rng: Rng) -> Floats:
     """Displacement of the irises, (n, 2): fixations joined by saccades of 40 ms."""
-    gaze = np.zeros((n, 2))
     spread = np.array([0.9, 0.45]) * (spec.nuisance.saccades > 0)
     current = rng.normal(0, 0.3, 2) * (spec.nuisance.saccades > 0)
     jumps = np.sort(rng.integers(0, n, rng.poisson(spec.nuisance.saccades * n / spec.fps)))
     ramp = max(2, round(0.04 * spec.fps))
-    gaze[:] = current
+    gaze = np.tile(current, (n, 1))
     for jump in jumps:
         target = np.clip(rng.normal(0, spread), -2.4 * spread, 2.4 * spread)
         steps = np.clip((np.arange(n) - jump) / ramp, 0, 1)[:, None]
@@ -160,27 +109,23 @@ def _gaze(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
     return gaze
 
 
-def _fidgets(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
+def _fidgets(n: int, spec: PhantomSpec, rng: Rng) -> Floats:
     """Slow, small, one-unit movements without emotion, (n, k)."""
     controls = np.zeros((n, len(CONTROLS)))
     for _ in range(rng.poisson(spec.nuisance.fidgets * n / spec.fps)):
         length = round(spec.fps * rng.uniform(0.5, 1.6))
         first = int(rng.integers(-length // 2, n))
         shape = course(0, max(1, length // 2), length - 1, (1.0, 1.0)) * rng.uniform(0.02, 0.09)
-        unit = int(rng.choice(FIDGET_UNITS))
         begin, end = max(first, 0), min(first + length, n)
-        for name in (f"L{unit}", f"R{unit}", str(unit)):
-            if name in CONTROLS:
-                side = rng.uniform(0.5, 1.0)
-                column = CONTROLS.index(name)
-                controls[begin:end, column] += side * shape[begin - first : end - first]
-    for name in _TONUS:
-        noise = sway(n, spec.fps, (0.5, 4.0), rng)
-        controls[:, CONTROLS.index(name)] += spec.nuisance.tonus * noise
+        for column in controls_of(int(rng.choice(FIDGET_UNITS))):
+            side = rng.uniform(0.5, 1.0)
+            controls[begin:end, column] += side * shape[begin - first : end - first]
+    for column in (*controls_of(4), *controls_of(12)):
+        controls[:, column] += spec.nuisance.tonus * sway(n, spec.fps, (0.5, 4.0), rng)
     return controls
 
 
-def _head(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
+def _head(n: int, spec: PhantomSpec, rng: Rng) -> Floats:
     """Pose of the head, (n, 5)."""
     dials = spec.nuisance
     pose = np.zeros((n, len(POSE)))
@@ -194,7 +139,7 @@ def _head(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
     return pose
 
 
-def _camera(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
+def _camera(n: int, spec: PhantomSpec, rng: Rng) -> Floats:
     """Gain and gamma of each frame, (n, 2)."""
     dials = spec.nuisance
     gain = 1 + dials.gamma * np.clip(rng.normal(), -2, 2) + dials.flicker * rng.normal(0, 1, n)
@@ -203,19 +148,7 @@ def _camera(n: int, spec: PhantomSpec, rng: np.random.Generator) -> Floats:
 
 
 def perform(take: Take, rig: Rig, spec: PhantomSpec) -> Tracks:
-    """Play a recording's script.
-
-    Parameters
-    ----------
-    take : Take
-    rig : motion.Rig
-        Of the take's person; sets the scale of the micro-expressions.
-    spec : PhantomSpec
-
-    Returns
-    -------
-    Tracks
-    """
+    """Play a recording's script; the person's `rig` sets the scale of the micro-expressions."""
     rng = np.random.default_rng(take.seed)
     n = take.n_frames
     controls = np.zeros((n, len(CONTROLS)))
@@ -224,8 +157,6 @@ def perform(take: Take, rig: Rig, spec: PhantomSpec) -> Tracks:
         shape = course(event.onset, event.apex, event.offset, powers)
         controls[event.onset : event.offset + 1] += shape[:, None] * scaled(rig, event, rng)
     controls += _fidgets(n, spec, rng)
-    lids = _blinks(n, spec, rng)
-    for side, name in enumerate(("L45", "R45")):
-        controls[:, CONTROLS.index(name)] = lids[:, side]
+    controls[:, controls_of(45)] = _blinks(n, spec, rng)
     tracks = (controls, _head(n, spec, rng), _gaze(n, spec, rng), _camera(n, spec, rng))
     return Tracks(*(track.astype(np.float32) for track in tracks))

@@ -16,8 +16,9 @@ from mecore.errors import DataError, OptionError, nearest
 from mecore.phantom.action_units import CONTROLS
 from mecore.phantom.anatomy import CANONICAL, Floats, build_anatomy, pixel_grid
 from mecore.phantom.identity import draw_identity
-from mecore.phantom.motion import Rig, State
-from mecore.phantom.script import Take
+from mecore.phantom.motion import Field, Rig, State
+from mecore.phantom.script import Event, Take
+from mecore.phantom.slits import Bools
 from mecore.phantom.spec import Nuisance, PhantomSpec
 from mecore.phantom.tracks import Track, Tracks
 
@@ -46,36 +47,20 @@ class Sample:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of one clip or video of T frames.
+    """What is true of one clip or video of T frames; pixels are those of the frame.
 
-    Parameters
-    ----------
-    fps : int
-    landmarks : ndarray (T, 68, 2) float32
-        iBUG order, pixels of the frame.
-    action_units : tuple of str
-        Names of the columns of `intensities`: ``L12`` is the person's left side, ``17`` both.
-        ``L45`` and ``R45`` are the closure of the lids.
-    intensities : ndarray (T, n) float32
-        0 none ... 1 a strong posed expression.
-    pose : ndarray (T, 5) float32
-        Translation right and down (pixels), roll, yaw, pitch (degrees) of the head.
-    gaze : ndarray (T, 2) float32
-        Displacement of the irises right and down, pixels.
-    tone : ndarray (T, 2) float32
-        Gain and gamma of the camera.
-    samples : tuple of Sample
-        The expressions in order of onset.
+    `action_units` names the columns of `intensities`: ``L12`` is the person's left side, ``17``
+    both; ``L45`` and ``R45`` are the closure of the lids.
     """
 
     fps: int
-    landmarks: Track
+    landmarks: Track  # (T, 68, 2), iBUG order, pixels
     action_units: tuple[str, ...]
-    intensities: Track
-    pose: Track
-    gaze: Track
-    tone: Track
-    samples: tuple[Sample, ...]
+    intensities: Track  # (T, n), 0 none ... 1 a strong posed expression
+    pose: Track  # (T, 5): right and down (pixels), roll, yaw, pitch (degrees) of the head
+    gaze: Track  # (T, 2): displacement of the irises right and down, pixels
+    tone: Track  # (T, 2): gain and gamma of the camera
+    samples: tuple[Sample, ...]  # the expressions in order of onset
 
     @property
     def blink(self) -> Track:
@@ -84,45 +69,25 @@ class Truth:
         return self.intensities[:, columns]
 
 
-def _samples(take: Take, pixels: float) -> tuple[Sample, ...]:
-    return tuple(
-        Sample(
-            event.kind, event.onset, event.apex, event.offset, event.expression.emotion,
-            event.expression.valence, event.expression.action_units,
-            float("nan") if event.peak is None else event.peak * pixels,
-        )
-        for event in take.events
-    )  # fmt: skip
+def _sample(event: Event, pixels: float) -> Sample:
+    peak, shown = float("nan") if event.peak is None else event.peak * pixels, event.expression
+    what = (shown.emotion, shown.valence, shown.action_units, peak)
+    return Sample(event.kind, event.onset, event.apex, event.offset, *what)
 
 
 def save_truth(root: Path, take: Take, spec: PhantomSpec, tracks: Tracks, landmarks: Track) -> None:
-    """Write ``truth/<subject>/<video>.npz``.
+    """Write ``truth/<subject>/<video>.npz`` below the folder of the data set.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set.
-    take : Take
-    spec : PhantomSpec
-    tracks : Tracks
-        The states of all frames, exactly as they were rendered.
-    landmarks : ndarray (T, 68, 2) float32
-        Pixels of the frame.
+    `tracks` are the states of all frames exactly as they were rendered, `landmarks` (T, 68, 2)
+    float32 pixels of the frame.
     """
     folder = root / "truth" / take.folder
     folder.mkdir(parents=True, exist_ok=True)
-    samples = json.dumps([asdict(s) for s in _samples(take, spec.size / CANONICAL)])
+    samples = json.dumps([asdict(_sample(event, spec.size / CANONICAL)) for event in take.events])
     np.savez_compressed(
-        folder / f"{take.video}.npz",
-        fps=np.int64(spec.fps),
-        landmarks=landmarks,
-        action_units=np.array(CONTROLS),
-        controls=tracks.controls,
-        pose=tracks.pose,
-        gaze=tracks.gaze,
-        tone=tracks.tone,
-        samples=np.array(samples),
-    )
+        folder / f"{take.video}.npz", fps=np.int64(spec.fps), landmarks=landmarks,
+        action_units=np.array(CONTROLS), **vars(tracks), samples=np.array(samples),
+    )  # fmt: skip
 
 
 def save_face(root: Path, folder: str, face: NDArray[np.float32]) -> None:
@@ -145,10 +110,8 @@ def _load_spec(root: Path) -> tuple[PhantomSpec, dict[str, Any]]:
         raise DataError("no truth of a phantom here", where=path, todo="write_phantom(spec, root)")
     stored = json.loads(path.read_text(encoding="utf-8"))
     if stored["format"] != FORMAT:
-        raise DataError(
-            f"truth of format {stored['format']}, this version reads {FORMAT}", where=path,
-            todo="write the phantom anew",
-        )  # fmt: skip
+        message = f"truth of format {stored['format']}, this version reads {FORMAT}"
+        raise DataError(message, where=path, todo="write the phantom anew")
     values = stored["spec"]
     values["seconds"] = tuple(values["seconds"])
     values["nuisance"] = Nuisance(**values["nuisance"])
@@ -175,20 +138,15 @@ def _load(root: Path, subject: str, video: str) -> tuple[PhantomSpec, int, str, 
 
 
 def load_truth(root: Path | str, subject: str, video: str) -> Truth:
-    """Read the truth of one clip or video.
+    """Read the truth of one clip or video from the folder of a data set.
 
     Parameters
     ----------
     root : path
-        Folder of the data set.
     subject : str
         Folder of the subject (``sub01``, ``s15``) or its name in the annotation sheet.
     video : str
         Folder of the clip, or name of the video file without its ending.
-
-    Returns
-    -------
-    Truth
 
     Raises
     ------
@@ -196,17 +154,13 @@ def load_truth(root: Path | str, subject: str, video: str) -> Truth:
         If there is no phantom, no such subject or no such video.
     """
     spec, _, _, stored = _load(Path(root), subject, video)
-    pose = stored["pose"] * np.array([spec.size / CANONICAL] * 2 + [1, 1, 1], np.float32)
     return Truth(
-        fps=int(stored["fps"]),
-        landmarks=stored["landmarks"],
-        action_units=tuple(str(name) for name in stored["action_units"]),
-        intensities=stored["controls"],
-        pose=pose,
-        gaze=stored["gaze"] * np.float32(spec.size / CANONICAL),
-        tone=stored["tone"],
-        samples=tuple(Sample(**sample) for sample in json.loads(str(stored["samples"]))),
-    )
+        int(stored["fps"]), stored["landmarks"], tuple(stored["action_units"].tolist()),
+        stored["controls"],
+        stored["pose"] * np.array([spec.size / CANONICAL] * 2 + [1, 1, 1], np.float32),
+        stored["gaze"] * np.float32(spec.size / CANONICAL), stored["tone"],
+        tuple(Sample(**sample) for sample in json.loads(str(stored["samples"]))),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=8)
@@ -215,17 +169,8 @@ def _rig(seed: int, subject: int) -> Rig:
     return Rig(build_anatomy(who), who)
 
 
-def skin_flow(
-    rig: Rig, first: State, second: State, size: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], Floats]:
+def skin_flow(rig: Rig, first: State, second: State, size: int) -> tuple[Field, Bools, Floats]:
     """Displacement of the skin from one state to another at every pixel of the first.
-
-    Parameters
-    ----------
-    rig : Rig
-    first, second : State
-    size : int
-        Side of the frames.
 
     Returns
     -------
@@ -245,17 +190,11 @@ def skin_flow(
     return flow.astype(np.float32), known, canonical
 
 
-def true_flow(
-    root: Path | str, subject: str, video: str, i: int, j: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Dense flow of the skin from frame i to frame j, and where it is defined.
+def true_flow(root: Path | str, subject: str, video: str, i: int, j: int) -> tuple[Field, Bools]:
+    """Dense flow of the skin from frame i to frame j (from 0), and where it is defined.
 
-    Parameters
-    ----------
-    root, subject, video
-        As for `load_truth`.
-    i, j : int
-        Frames, from 0; i is the reference.
+    Other parameters and errors are those of `load_truth`; a frame that is not in the video is an
+    OptionError.
 
     Returns
     -------
@@ -263,13 +202,6 @@ def true_flow(
         Pixels, x right, y down: what is at (x, y) in frame i is at (x, y) + flow in frame j.
     mask : ndarray (H, W) bool
         Skin of the face: without hair, ears, neck, eyes, inside of the mouth, backdrop.
-
-    Raises
-    ------
-    DataError
-        If there is no phantom, no such subject or no such video.
-    OptionError
-        If a frame is not in the video.
     """
     root = Path(root)
     spec, index, folder, stored = _load(root, subject, video)
@@ -278,9 +210,8 @@ def true_flow(
         if not 0 <= frame < n:
             raise OptionError(f"frame {frame} is not in 0 ... {n - 1}", where=f"{folder}/{video}")
     tracks = Tracks(stored["controls"], stored["pose"], stored["gaze"], stored["tone"])
-    flow, known, canonical = skin_flow(
-        _rig(spec.seed, index), tracks.state(i), tracks.state(j), spec.size
-    )
+    first, second = tracks.state(i), tracks.state(j)
+    flow, known, canonical = skin_flow(_rig(spec.seed, index), first, second, spec.size)
     face = cv2.imread(str(root / "truth" / folder / "face.png"), cv2.IMREAD_GRAYSCALE)
     at = canonical.astype(np.float32)
     visible = cv2.remap(face, at[..., 0], at[..., 1], cv2.INTER_LINEAR)

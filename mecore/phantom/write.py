@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def _record(root: Path, take: Take, spec: PhantomSpec, actor: Actor, camera: Cam
     tracks = perform(take, actor.rig, spec)
     rng = np.random.default_rng((*take.seed, 2))
     landmarks = np.empty((take.n_frames, 68, 2))
-    with _recorder(root, take, spec) as recorder:
+    with closing(_recorder(root, take, spec)) as recorder:
         for frame in range(take.n_frames):
             state = tracks.state(frame)
             field = actor.rig.skin_field(state)
@@ -122,16 +122,13 @@ def write_phantom(
     if workers < 1:
         raise OptionError(f"workers starts at 1, got {workers}")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(
-            "the folder of a new phantom must be empty", where=root, todo=f"remove {root}"
-        )
+        message = "the folder of a new phantom must be empty"
+        raise DataError(message, where=root, todo=f"remove {root}")
     takes = write_script(spec)
-    people = [
-        [take for take in takes if take.subject == subject] for subject in range(spec.subjects)
-    ]
+    people = [[take for take in takes if take.subject == k] for k in range(spec.subjects)]
+    frames_in_all = sum(take.n_frames for take in takes)
     with _aside(root) as aside:
-        bar = tqdm(total=sum(t.n_frames for t in takes), unit="frame", disable=not progress)
-        with bar:
+        with tqdm(total=frames_in_all, unit="frame", disable=not progress) as bar:
             for frames in _record_all(aside, people, spec, min(workers, len(people))):
                 bar.update(frames)
         sheet = aside / f"{spec.name}-coding.xlsx"
@@ -146,8 +143,7 @@ def _record_all(
 ) -> Iterator[int]:
     """Write the takes of all subjects; yields the number of frames of each that is done."""
     if workers == 1:
-        for takes in people:
-            yield _record_subject(root, takes, spec)
+        yield from (_record_subject(root, takes, spec) for takes in people)
         return
     people = sorted(people, key=lambda takes: -sum(take.n_frames for take in takes))
     context = multiprocessing.get_context("spawn")  # forking a process with threads may hang

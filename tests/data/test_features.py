@@ -120,7 +120,7 @@ def test_ready_images_that_are_nowhere_say_where_they_were_looked_for(monkeypatc
 def test_the_composite_has_the_samples_of_the_challenge(external, monkeypatch):
     monkeypatch.setenv("MECORE_EXTERNAL", str(external))
     data = open_flow_images("megc2019_flow")
-    expected = data.manifest.expected
+    expected = data.manifests[0].expected
     assert (len(data.samples), data.samples.subject.nunique()) == (442, 68)
     assert data.samples.label.value_counts().to_dict() == expected.classes
     assert data.samples.database.value_counts().to_dict() == {

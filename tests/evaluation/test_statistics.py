@@ -11,10 +11,10 @@ from mecore.evaluation.statistics import (
     bootstrap_scores,
     compare_models,
     holm,
+    interval,
     minimum_detectable_difference,
     paired_permutation,
     seed_agreement,
-    subject_bootstrap,
     uar_of,
     uf1_of,
 )
@@ -36,6 +36,10 @@ def counts(accuracy, seed=0):
     return grouped_confusion(truth, predicted, range(C), subjects)[None]
 
 
+def limits(model, score=uf1_of, **options):
+    return interval({"model": model}, lambda c: {"score": score(c["model"])}, **options)["score"]
+
+
 def accuracy_of(confusion):
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
@@ -54,7 +58,7 @@ def test_the_bootstrap_interval_is_that_of_scipy():
     reference = stats.bootstrap(
         (each,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    low, high = subject_bootstrap(model, accuracy_of, n=20000)
+    low, high = limits(model, accuracy_of, n=20000)
     assert (low, high) == pytest.approx((reference.low, reference.high), abs=0.006)
 
 
@@ -66,7 +70,7 @@ def test_runs_of_several_seeds_share_their_draws_and_are_averaged():
 
 def test_subjects_who_are_all_alike_leave_no_doubt():
     same = np.tile(counts(0.6)[:, :1], (1, S, 1, 1))
-    low, high = subject_bootstrap(same)
+    low, high = limits(same)
     assert low == pytest.approx(high) == pytest.approx(float(uf1_of(same.sum(1))[0]))
 
 
@@ -162,10 +166,13 @@ def test_a_draw_of_subjects_scores_within_what_single_subjects_allow(seed):
     assert (scores <= each.max() + 1e-9).all()
 
 
-@pytest.mark.parametrize("shape", [(3, 3), (1, 1, 3, 3), (1, 5, 3, 2)])
-def test_other_shapes_are_refused(shape):
-    with pytest.raises(ValueError, match="confusion matrices"):
-        subject_bootstrap(np.zeros(shape))
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((3, 3), "confusion matrices"), ((1, 1, 3, 3), "two subjects"), ((1, 5, 3, 2), "shapes")],
+)
+def test_other_shapes_are_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_scores(np.zeros(shape))
 
 
 def test_models_of_different_subjects_are_not_compared():

@@ -9,7 +9,7 @@ from mecore.book import pages, preflight, progress
 from mecore.book.pages import PAGES, Page
 from mecore.book.preflight import check_build, check_places
 from mecore.book.progress import Progress, expected_seconds, store_seconds, time_left
-from mecore.data.external import file_set, registry
+from mecore.data.external import registry
 from mecore.data.places import shared_folder
 from mecore.errors import MecoreError
 
@@ -61,12 +61,12 @@ def test_a_copy_of_real_flow_images_must_be_whole(book, tmp_path, monkeypatch):
     folder = tmp_path / "external" / registry()["megc2019_flow"]["folder"]
     folder.mkdir(parents=True)
     monkeypatch.setenv("MECORE_EXTERNAL", str(tmp_path / "external"))
-    with pytest.raises(MecoreError, match=r"not found(.|\n)*mecore fetch megc2019_flow"):
+    with pytest.raises(MecoreError, match="annotation file not found: index.csv"):
         check_build(book, PAGES, "small")
-    first = folder / next(iter(file_set("megc2019_flow")))
-    first.parent.mkdir(parents=True, exist_ok=True)
-    first.write_bytes(b"half of it")
-    with pytest.raises(MecoreError, match="damaged"):
+    (folder / "images").mkdir()
+    row = "casme2,sub01,EP02_01f,positive,images/EP02_01f.png,0"
+    (folder / "index.csv").write_text(f"dataset,subject,sample,emotion,path,sha256\n{row}\n")
+    with pytest.raises(MecoreError, match="no video lies at images"):
         check_build(book, PAGES, "small")
 
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from mecore.data.database import Database
 from mecore.data.files import write_whole
 from mecore.data.manifest import Manifest
+from mecore.preprocessing.apex import find_apex
 from mecore.report.faces import NEUTRAL, draw_outline, show_image
 from mecore.report.style import COLOURS, styled
 from mecore.report.tables import origin
@@ -183,13 +184,13 @@ def draw_timeline(ax: Axes, database: Database, subject: str) -> Axes:
 
 
 def draw_montage(axes: Sequence[Axes], database: Database) -> Sequence[Axes]:
-    """One frame of each subject, at the height of an expression, or the outline of nobody."""
+    """One frame of each subject, at the height of an expression, or a generic outline."""
     firsts = database.samples.drop_duplicates("subject").itertuples()
     for ax, s in zip(axes, firsts, strict=False):
         title = f"{s.subject}: {s.emotion}"
         if database.manifest.figures.may_show(s.subject):
-            middle = (int(s.onset) + int(s.offset)) // 2
-            apex = middle if s.apex is pd.NA else int(s.apex)
+            span = int(s.onset), None if s.apex is pd.NA else int(s.apex), int(s.offset)
+            apex = find_apex(span, "middle", float)
             show_image(ax, database.frames(s.subject, s.video).read(apex), title)
         else:
             show_image(ax, np.full((160, 140), 235, np.uint8), title)

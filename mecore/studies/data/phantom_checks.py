@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mecore.data.database import Database
-from mecore.data.frames import FrameSource, Image, open_frames
+from mecore.data.frames import Footage, Image
 from mecore.evaluation.runner import progress_bar
+from mecore.evaluation.videos import list_videos
 from mecore.phantom import load_truth, true_flow
 from mecore.preprocessing.crop import to_grey
 from mecore.preprocessing.faces import detect_faces, landmarks
@@ -51,11 +52,8 @@ def check_phantom(
         One row per video: subject, video, and the measures of `PROMISES`, each the mean of the
         video; ``warp_onset_apex`` is missing where a video has no expression.
     """
-    jobs = []
-    for row in database.videos.itertuples():
-        path, layout = database.root / row.path, database.manifest.layout
-        source = open_frames(path, database.manifest.fps, layout.image, layout.first_frame)
-        jobs.append(executor.submit(_check_video, database.root, path, source, every))
+    videos = list_videos(database)
+    jobs = [executor.submit(_check_video, database.root, v.footage, every) for v in videos]
     done = progress_bar((j.result() for j in jobs), len(jobs), "checks", progress)
     return pd.DataFrame(list(done))
 
@@ -76,10 +74,9 @@ def truth_of(database: Database, subject: str, video: str) -> tuple[Path, str, s
     return database.root, path.parent.name, path.stem
 
 
-def _check_video(root: Path, path: Path, source: FrameSource, every: int) -> dict[str, Any]:
-    place = root, path.parent.name, path.stem
-    truth = load_truth(*place)
-    frames = list(source)
+def _check_video(root: Path, footage: Footage, every: int) -> dict[str, Any]:
+    place = root, footage.path.parent.name, footage.path.stem
+    truth, frames = load_truth(*place), list(footage.frames())
     found = [detect_faces(frame) for frame in frames[::every]]
     errors = [
         landmark_error(landmarks(frames[i * every], faces[0]), truth.landmarks[i * every])
@@ -94,8 +91,8 @@ def _check_video(root: Path, path: Path, source: FrameSource, every: int) -> dic
 
     apexes = [left(s.onset, s.apex) for s in truth.samples]
     return {
-        "subject": path.parent.name,
-        "video": path.stem,
+        "subject": place[1],
+        "video": place[2],
         "one_face": float(np.mean([len(faces) == 1 for faces in found])),
         "landmark_error": float(np.mean(errors)) if errors else np.nan,
         "warp_onset_apex": float(np.mean(apexes)) if apexes else np.nan,

@@ -64,7 +64,7 @@ def models(n_classes: int, options: FlowOptions) -> pd.DataFrame:
 def audit_table(scores: pd.DataFrame, labels: Labels = "true") -> pd.DataFrame:
     """UF1 on all data: one line a model, one column a habit of choosing; mean and range."""
     # Without intervals: five columns of them would not fit a page.
-    short = scores[scores.measure == "uf1"].assign(low=np.nan)
+    short = scores[scores.measure == "uf1"].assign(low=np.nan, high=np.nan)
     return _by_model(short, {choice: column_of(choice, labels) for choice in CHOICES})
 
 
