@@ -66,3 +66,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+
+
+def check_option(
+    value: str, known: tuple[str, ...], name: str, error: type[Exception] = OptionError
+) -> None:
+    """Refuse an option that does not exist, naming the one that was probably meant."""
+    if value not in known:
+        raise error(f"{name}={value!r} does not exist; {nearest(str(value), known)}")

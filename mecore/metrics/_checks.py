@@ -1,20 +1,10 @@
-"""Checks shared by the measures: options, shares and frame indices, refused with their place."""
+"""Checks shared by the measures: shares and frame indices, refused with their place."""
 
 from __future__ import annotations
-
-import difflib
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-
-
-def check_option(value: str, known: tuple[str, ...], name: str) -> None:
-    """Refuse an option that does not exist, naming the one that was probably meant."""
-    if value not in known:
-        close = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"{name}={value!r} does not exist; {hint}")
 
 
 def check_iou(iou: float) -> None:
@@ -30,14 +20,7 @@ def check_share(value: float, name: str) -> None:
 
 
 def as_frames(values: ArrayLike, where: str = "frames") -> NDArray[np.int64]:
-    """Return ``values`` as a 1-D integer array, or say why they are not frame indices.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Whole numbers; floats are taken when they are whole.
-    where : str
-        Named in the error.
+    """Return whole numbers (n,), or floats that are whole, as integers; ``where`` names them.
 
     Raises
     ------

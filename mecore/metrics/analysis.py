@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mecore.errors import check_option
 from mecore.metrics import recognition, spotting
-from mecore.metrics._checks import check_option, check_share
+from mecore.metrics._checks import check_share
 from mecore.metrics.intervals import as_intervals
 from mecore.metrics.matching import MatchRule, match_intervals
 
@@ -32,11 +33,7 @@ Scoring: TypeAlias = Literal["true_positives", "all_spotted"]
 
 
 class AnalysedVideo(NamedTuple):
-    """Intervals and their emotions, predicted and annotated, of one video.
-
-    ``predicted`` (n, 2) and ``annotated`` (m, 2) are inclusive intervals;
-    ``predicted_emotions`` (n,) and ``annotated_emotions`` (m,) are labels.
-    """
+    """Inclusive intervals (n, 2) of one video and their emotions (n,), predicted and annotated."""
 
     predicted: ArrayLike
     predicted_emotions: ArrayLike
@@ -47,12 +44,8 @@ class AnalysedVideo(NamedTuple):
 def validate(videos: Sequence[AnalysedVideo], labels: Sequence[object]) -> None:
     """Refuse videos that cannot be scored.
 
-    Raises
-    ------
-    ValueError
-        Says which video: intervals that are none, a number of emotions that is not the number of
-        intervals, an annotated emotion that is missing, or a predicted one that is not among
-        ``labels``.
+    ValueError says which: intervals that are none, a number of emotions that is not that of the
+    intervals, an annotated emotion that is missing, or a predicted one that is no label.
     """
     for number, video in enumerate(videos):
         sides = (
@@ -74,20 +67,10 @@ def validate(videos: Sequence[AnalysedVideo], labels: Sequence[object]) -> None:
 
 
 def strs(f1_spotting: float, f1_recognition: float) -> float:
-    """Spot-then-recognise score: the product of the two F1 scores (Eq. 24).
+    """Spot-then-recognise score: the product of the two F1 scores (Eq. 24), each in [0, 1].
 
-    Parameters
-    ----------
-    f1_spotting : float
-        F1 of the spotted intervals, in [0, 1].
-    f1_recognition : float
-        Harmonic mean of mean precision and mean recall on the true positives
-        (:func:`mecore.metrics.recognition.f1_of_means`), not UF1; in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        A value outside [0, 1] or NaN.
+    The second is the harmonic mean of mean precision and mean recall on the true positives
+    (:func:`mecore.metrics.recognition.f1_of_means`), not UF1.
     """
     check_share(f1_spotting, "f1_spotting")
     check_share(f1_recognition, "f1_recognition")
@@ -107,6 +90,7 @@ def scored_emotions(
     Parameters
     ----------
     videos : sequence of AnalysedVideo
+        See `validate`.
     labels : sequence
         The classes; annotated samples with another emotion are left out.
     scoring : {"true_positives", "all_spotted"}
@@ -122,10 +106,9 @@ def scored_emotions(
     Raises
     ------
     ValueError
-        See :func:`validate`; for ``"all_spotted"`` also a video with more than one predicted
-        interval, or not exactly one annotated expression.
+        For ``"all_spotted"``: more than one predicted interval, or not exactly one annotated.
     """
-    check_option(scoring, get_args(Scoring), "scoring")
+    check_option(scoring, get_args(Scoring), "scoring", ValueError)
     validate(videos, labels)
     truth: list[object] = []
     predicted: list[object] = []
@@ -165,10 +148,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Spotting, recognition of what was spotted, and their product.
 
-    Parameters
-    ----------
-    videos, labels, scoring, iou, rule
-        See :func:`scored_emotions`.
+    Parameters are those of :func:`scored_emotions`.
 
     Returns
     -------
@@ -177,11 +157,6 @@ def evaluate(
         ``recognition.evaluate`` with the prefix ``recognition_``, ``n_left_out`` (matched samples
         of other emotions) and, when true positives are scored, ``strs``. Scoring all spotted
         intervals gives no ``strs``, because Eq. 24 is not defined on them.
-
-    Raises
-    ------
-    ValueError
-        See :func:`scored_emotions`.
     """
     truth, predicted = scored_emotions(videos, labels, scoring=scoring, iou=iou, rule=rule)
     intervals = [(video.predicted, video.annotated) for video in videos]

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.metrics._checks import as_frames, check_option
+from mecore.errors import check_option
+from mecore.metrics._checks import as_frames
 from mecore.metrics.intervals import as_intervals
 from mecore.metrics.spotting import Counts, count_matches, precision_recall_f1
 
@@ -47,7 +48,7 @@ def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
     >>> tuple(count_apexes([([5, 6, 20], [(3, 9), (30, 40)])], "many"))
     (2, 1, 1)
     """
-    check_option(rule, ("one", "many"), "rule")
+    check_option(rule, ("one", "many"), "rule", ValueError)
     if rule == "one":
         return count_matches([(_as_intervals(a), b) for a, b in videos], _ANY)
     tp = fp = fn = 0
@@ -111,11 +112,6 @@ def evaluate(
     dict
         ``tp, fp, fn, precision, recall, f1, f1_many, f1_subjects, f1_videos, fp_per_minute`` and,
         with intervals, ``f1_iou``.
-
-    Raises
-    ------
-    ValueError
-        See `count_apexes`, `mean_f1`; a length that is not above 0.
     """
     if not minutes > 0:
         raise ValueError(f"minutes: expected a length above 0, found {minutes}")

@@ -21,7 +21,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.metrics._checks import check_iou, check_option
+from mecore.errors import check_option
+from mecore.metrics._checks import check_iou
 from mecore.metrics.intervals import CheckedVideo, Video, as_videos, time_order
 from mecore.metrics.matching import Pairs, overlapping_pairs
 
@@ -53,7 +54,7 @@ def average_precision(
     Returns
     -------
     float
-        In [0, 1]; 0 when nothing is annotated.
+        0 when nothing is annotated.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def _average_precisions(
     if compat is None:
         checked, ranking = _in_time_order(checked, _as_scores(scores, checked))
     else:
-        check_option(compat, ("mean",), "compat")
+        check_option(compat, ("mean",), "compat", ValueError)
         if scores is not None:
             raise ValueError("scores: compat='mean' ranks by the order of the data set, not scores")
         ranking = -np.arange(sum(len(p) for p, _ in checked), dtype=float)

@@ -17,26 +17,14 @@ from mecore.metrics.recognition import evaluate_confusion, validate
 def grouped_confusion(
     truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object], groups: ArrayLike
 ) -> NDArray[np.int64]:
-    """Confusion matrix of every group, in the sorted order of the groups.
+    """Confusion matrix of every group, (G, C, C), in the sorted order of the groups.
 
     Parameters
     ----------
-    truth, predicted : array_like, shape (n,)
-        One label per sample.
-    labels : sequence
-        All C classes.
+    truth, predicted, labels
+        See `mecore.metrics.recognition.confusion_matrix`.
     groups : array_like, shape (n,)
-        Group of each sample, e.g. its subject.
-
-    Returns
-    -------
-    ndarray, shape (G, C, C)
-        Rows: truth, columns: prediction. Their sum is the pooled confusion matrix.
-
-    Raises
-    ------
-    ValueError
-        See `mecore.metrics.recognition.validate`; or a sample without group.
+        Group of each sample, e.g. its subject; ValueError if one has none.
     """
     rows, columns = validate(truth, predicted, labels)
     names, places = np.unique(np.asarray(groups).astype(str), return_inverse=True)

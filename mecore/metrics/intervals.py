@@ -23,14 +23,9 @@ CheckedVideo: TypeAlias = tuple[Intervals, Intervals]
 
 
 def as_intervals(values: ArrayLike, where: str = "intervals") -> Intervals:
-    """Return ``values`` as an (n, 2) integer array, or say why they are not intervals.
+    """Return onsets and offsets (n, 2), inclusive frames, as integers; ``where`` names them.
 
-    Parameters
-    ----------
-    values : array_like, shape (n, 2)
-        Onset and offset, inclusive frames. Anything of size 0 is «no interval».
-    where : str
-        Named in the error.
+    Anything of size 0 is «no interval».
 
     Raises
     ------
@@ -45,24 +40,15 @@ def as_intervals(values: ArrayLike, where: str = "intervals") -> Intervals:
     whole = as_frames(array.ravel(), where).reshape(array.shape)
     backwards = np.flatnonzero(whole[:, 0] > whole[:, 1])
     if backwards.size:
-        row = int(backwards[0])
-        onset, offset = whole[row]
-        raise ValueError(f"{where}, row {row}: onset {onset} is after offset {offset}")
+        onset, offset = whole[backwards[0]]
+        raise ValueError(f"{where}, row {backwards[0]}: onset {onset} is after offset {offset}")
     return whole
 
 
 def interval_iou(predicted: ArrayLike, annotated: ArrayLike) -> NDArray[np.float64]:
-    """Intersection over union of frames, every prediction against every annotation.
+    """Intersection over union of intervals (n, 2) and (m, 2), every pair of them.
 
-    Parameters
-    ----------
-    predicted, annotated : array_like, shapes (n, 2) and (m, 2)
-        Inclusive intervals.
-
-    Returns
-    -------
-    ndarray, shape (n, m)
-        In [0, 1]; intervals that share no frame have 0 (Liong et al. 2022, Eq. 14).
+    Returns (n, m) in [0, 1]; intervals that share no frame have 0 (Liong et al. 2022, Eq. 14).
     """
     left = as_intervals(predicted, "predicted")[:, None]
     right = as_intervals(annotated, "annotated")[None]

@@ -20,7 +20,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.metrics._checks import check_iou, check_option
+from mecore.errors import check_option
+from mecore.metrics._checks import check_iou
 from mecore.metrics.intervals import CheckedVideo, as_intervals, iou_of, time_order
 
 MatchRule: TypeAlias = Literal["maximum", "best"]
@@ -43,18 +44,9 @@ class Pairs(NamedTuple):
 
 
 def overlapping_pairs(videos: Sequence[CheckedVideo], iou: float) -> Pairs:
-    """Pairs of one video with an IoU of at least ``iou``, for all videos at once.
+    """Pairs within each video (see ``mecore.metrics.intervals.as_videos``) with at least this IoU.
 
-    Parameters
-    ----------
-    videos : sequence of checked videos (see ``mecore.metrics.intervals.as_videos``)
-    iou : float
-        Threshold in (0, 1].
-
-    Returns
-    -------
-    Pairs
-        Predictions and annotations are numbered through all videos in the order given.
+    Predictions and annotations are numbered through all videos in the order given.
     """
     n_predicted = np.array([len(p) for p, _ in videos], np.int64)
     n_annotated = np.array([len(a) for _, a in videos], np.int64)
@@ -89,7 +81,7 @@ def match_intervals(
     Returns
     -------
     ndarray, shape (n,)
-        Index of the matched annotation, −1 for a false positive.
+        Index of the annotation of each prediction, −1 for a false positive.
 
     Raises
     ------
@@ -107,14 +99,8 @@ def match_intervals(
 
 
 def match_pairs(pairs: Pairs, rule: MatchRule) -> dict[int, int]:
-    """Match by one of the two rules; predictions must be numbered in time order.
-
-    Returns
-    -------
-    dict
-        Prediction to annotation, matched ones only.
-    """
-    check_option(rule, get_args(MatchRule), "rule")
+    """Match predictions, numbered in time order, by a rule: prediction → annotation."""
+    check_option(rule, get_args(MatchRule), "rule", ValueError)
     return _maximum_matching(pairs) if rule == "maximum" else _best_matching(pairs)
 
 
@@ -126,7 +112,7 @@ def _best_matching(pairs: Pairs) -> dict[int, int]:
 
 
 def _maximum_matching(pairs: Pairs) -> dict[int, int]:
-    """Maximum bipartite matching by augmenting paths."""
+    """Maximum bipartite matching: each prediction joins if others can move over."""
     neighbours: dict[int, list[int]] = {}
     for prediction, annotation in zip(
         pairs.predicted.tolist(), pairs.annotated.tolist(), strict=True
@@ -134,36 +120,27 @@ def _maximum_matching(pairs: Pairs) -> dict[int, int]:
         neighbours.setdefault(prediction, []).append(annotation)
     partner: dict[int, int] = {}
     owner: dict[int, int] = {}
-    for start in neighbours:
-        _augment(start, neighbours, partner, owner)
+    for newcomer in neighbours:
+        free, reached_from = _free_annotation(newcomer, neighbours, owner)
+        # From the free annotation back to the newcomer, each takes what it was offered.
+        while free is not None:
+            mover = reached_from[free]
+            partner[mover], owner[free], free = free, mover, partner.get(mover)
     return partner
 
 
-def _augment(
-    start: int, neighbours: dict[int, list[int]], partner: dict[int, int], owner: dict[int, int]
-) -> None:
-    """Let ``start`` join the matching if others can move over; breadth first, in place."""
+def _free_annotation(
+    newcomer: int, neighbours: dict[int, list[int]], owner: dict[int, int]
+) -> tuple[int | None, dict[int, int]]:
+    """Nearest free annotation, breadth first, and which prediction each one was reached from."""
     reached_from: dict[int, int] = {}
-    queue = deque([start])
+    queue = deque([newcomer])
     while queue:
         prediction = queue.popleft()
         for annotation in neighbours[prediction]:
-            if annotation in reached_from:
-                continue
-            reached_from[annotation] = prediction
-            if annotation not in owner:
-                _hand_over(annotation, reached_from, partner, owner)
-                return
-            queue.append(owner[annotation])
-
-
-def _hand_over(
-    free: int, reached_from: dict[int, int], partner: dict[int, int], owner: dict[int, int]
-) -> None:
-    """From a free annotation back to the newcomer, each takes what it was offered; in place."""
-    offered: int | None = free
-    while offered is not None:
-        mover = reached_from[offered]
-        given_up = partner.get(mover)
-        partner[mover], owner[offered] = offered, mover
-        offered = given_up
+            if annotation not in reached_from:
+                reached_from[annotation] = prediction
+                if annotation not in owner:
+                    return annotation, reached_from
+                queue.append(owner[annotation])
+    return None, reached_from

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from mecore.metrics._checks import check_option
+from mecore.errors import check_option
 from mecore.metrics.recognition import f1_of_means
 from mecore.metrics.spotting import precision_recall_f1
 
@@ -60,17 +60,7 @@ Rule: TypeAlias = Callable[..., Range]
 def as_printed(text: str, scale: float = 1.0) -> Printed:
     """Read a number as printed; the digits after the point say how exact it is.
 
-    Parameters
-    ----------
-    text : str
-        For example ``"0.5000"``: [0.49995, 0.50005]. Without a point it is a count.
-    scale : float
-        0.01 for percent.
-
-    Raises
-    ------
-    ValueError
-        Not a number.
+    ``"0.5000"`` is [0.49995, 0.50005]; without a point it is a count. The scale of percent is 0.01.
     """
     decimals = len(text.partition(".")[2])
     half_unit = 0.5 * 10.0**-decimals if decimals else 0.0
@@ -78,12 +68,7 @@ def as_printed(text: str, scale: float = 1.0) -> Printed:
 
 
 def published_values(published: Mapping[str, Any]) -> pd.DataFrame:
-    """One row per printed number.
-
-    Parameters
-    ----------
-    published : mapping
-        With ``tables`` as at the head of this module.
+    """One row per printed number of ``tables`` as at the head of this module.
 
     Returns
     -------
@@ -113,12 +98,7 @@ def published_values(published: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def check_published(published: Mapping[str, Any]) -> pd.DataFrame:
-    """Recompute printed numbers from other printed numbers.
-
-    Parameters
-    ----------
-    published : mapping
-        With ``tables`` and ``checks`` as at the head of this module.
+    """Recompute printed numbers: ``checks`` of ``tables`` as at the head of this module.
 
     Returns
     -------
@@ -135,7 +115,7 @@ def check_published(published: Mapping[str, Any]) -> pd.DataFrame:
     cells = {"/".join(key): i for i, key in enumerate(zip(*_key_columns(values), strict=True))}
     results = []
     for check in published["checks"]:
-        check_option(check["rule"], tuple(RULES), "rule")
+        check_option(check["rule"], tuple(RULES), "rule", ValueError)
         for name in check.get("each", [""]):
             keys = [key.replace("*", name) for key in (check["printed"], *check["inputs"])]
             missing = [key for key in keys if key not in cells]

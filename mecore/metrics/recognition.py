@@ -28,19 +28,7 @@ from mecore.metrics._checks import check_share
 def validate(
     truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Check labels and return both lists as class indices.
-
-    Parameters
-    ----------
-    truth, predicted : array_like, shape (n,)
-        One label per sample; n may be 0.
-    labels : sequence
-        All C classes, in the order of the confusion matrix.
-
-    Returns
-    -------
-    truth, predicted : ndarray, shape (n,)
-        Indices into ``labels``.
+    """Check labels (n,), of which there may be none, and return both as indices into the classes.
 
     Raises
     ------
@@ -64,10 +52,9 @@ def _indices(values: ArrayLike, classes: pd.Index, where: str) -> NDArray[np.int
     found = classes.get_indexer(pd.Index(array, dtype=object))
     unknown = np.flatnonzero(found < 0)
     if unknown.size:
-        position = int(unknown[0])
+        place = int(unknown[0])
         raise ValueError(
-            f"{where}, position {position}: {array.tolist()[position]!r} is not among the classes "
-            f"{list(classes)}"
+            f"{where}, position {place}: {array[place]!r} is not among the classes {list(classes)}"
         )
     return found.astype(np.int64)
 
@@ -75,24 +62,14 @@ def _indices(values: ArrayLike, classes: pd.Index, where: str) -> NDArray[np.int
 def confusion_matrix(
     truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]
 ) -> NDArray[np.int64]:
-    """Count samples by true and predicted class.
+    """Count samples by true (row) and predicted (column) class, (C, C).
 
     Parameters
     ----------
     truth, predicted : array_like, shape (n,)
-        One label per sample.
+        One label per sample; ValueError as in `validate`.
     labels : sequence
         All C classes; absent ones keep their row and column of zeros.
-
-    Returns
-    -------
-    ndarray, shape (C, C)
-        Row: truth, column: prediction.
-
-    Raises
-    ------
-    ValueError
-        See :func:`validate`.
     """
     rows, columns = validate(truth, predicted, labels)
     size = len(labels)
@@ -127,17 +104,9 @@ def _quotient(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[
 
 
 def measures(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """All measures of any number of confusion matrices at once, in the order usually printed.
+    """``n, accuracy, precision, recall, f1_of_means, uf1, uar`` (…), in the order usually printed.
 
-    Parameters
-    ----------
-    confusion : array_like, shape (…, C, C)
-        Counts, truth in rows; not checked.
-
-    Returns
-    -------
-    dict of ndarray, shape (…)
-        ``n, accuracy, precision, recall, f1_of_means, uf1, uar``.
+    Of any number of confusion matrices (…, C, C) at once, truth in rows; they are not checked.
     """
     counts = np.asarray(confusion, np.float64)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
@@ -185,19 +154,9 @@ def macro_f1(confusion: ArrayLike) -> float:
 
 
 def f1_of_means(precision: float, recall: float) -> float:
-    """Harmonic mean of a mean precision and a mean recall (Eq. 21, «F1-score_a»).
+    """Harmonic mean of a mean precision and a mean recall (Eq. 21, «F1-score_a»), all in [0, 1].
 
-    It bounds the UF1 of the same predictions from above.
-
-    Parameters
-    ----------
-    precision, recall : float
-        In [0, 1].
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 when both are 0.
+    It bounds the UF1 of the same predictions from above, and is 0 when both are 0.
 
     Raises
     ------
@@ -222,23 +181,5 @@ def evaluate_confusion(confusion: ArrayLike) -> dict[str, float]:
 
 
 def evaluate(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]) -> dict[str, float]:
-    """All recognition measures of pooled predictions.
-
-    Parameters
-    ----------
-    truth, predicted : array_like, shape (n,)
-        One label per sample, all folds together.
-    labels : sequence
-        All C classes.
-
-    Returns
-    -------
-    dict
-        ``n, accuracy, precision, recall, f1_of_means, uf1, uar``, in this order.
-
-    Raises
-    ------
-    ValueError
-        See :func:`validate`.
-    """
+    """All recognition `measures` of predictions, all folds together; see `confusion_matrix`."""
     return evaluate_confusion(confusion_matrix(truth, predicted, labels))

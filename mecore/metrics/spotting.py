@@ -35,11 +35,8 @@ class Counts(NamedTuple):
 def validate(videos: Sequence[Video], iou: float = 0.5) -> None:
     """Refuse videos or a threshold that cannot be scored.
 
-    Raises
-    ------
-    ValueError
-        Says which video and row: no pair, wrong shape, NaN, not whole, onset after offset;
-        or a threshold outside (0, 1].
+    ValueError says which video and row: no pair, wrong shape, NaN, not whole, onset after offset;
+    or a threshold outside (0, 1].
     """
     check_iou(iou)
     as_videos(videos)
@@ -51,16 +48,11 @@ def count_matches(videos: Sequence[Video], iou: float = 0.5, rule: MatchRule = "
     Parameters
     ----------
     videos : sequence of (predicted, annotated)
-        Interval arrays of shapes (n, 2) and (m, 2), in any order.
+        Interval arrays of shapes (n, 2) and (m, 2), in any order; ValueError as in `validate`.
     iou : float
         Least IoU of a match, in (0, 1].
     rule : {"maximum", "best"}
         See ``mecore.metrics.matching``.
-
-    Raises
-    ------
-    ValueError
-        See :func:`validate`.
     """
     check_iou(iou)
     # in time order, so that of annotations with equal IoU the same one is tried
@@ -72,17 +64,7 @@ def count_matches(videos: Sequence[Video], iou: float = 0.5, rule: MatchRule = "
 
 
 def precision_recall_f1(tp: int, fp: int, fn: int) -> tuple[float, float, float]:
-    """Precision, recall and F1 of counts (Eqs. 15 and 16).
-
-    Parameters
-    ----------
-    tp, fp, fn : int
-        Counts, not negative.
-
-    Returns
-    -------
-    precision, recall, f1 : float
-        In [0, 1]; 0 where undefined.
+    """Precision, recall and F1 of counts (Eqs. 15 and 16), in [0, 1]; 0 where undefined.
 
     Raises
     ------
@@ -97,23 +79,14 @@ def precision_recall_f1(tp: int, fp: int, fn: int) -> tuple[float, float, float]
     for name, count in (("tp", tp), ("fp", fp), ("fn", fn)):
         if not count >= 0 or count != int(count):
             raise ValueError(f"{name}: expected a count, found {count}")
-    quotients = ((tp, tp + fp), (tp, tp + fn), (2 * tp, 2 * tp + fp + fn))
-    precision, recall, f1 = (part / whole if whole else 0.0 for part, whole in quotients)
-    return precision, recall, f1
+    found = measures((tp, fp, fn))
+    return float(found["precision"]), float(found["recall"]), float(found["f1"])
 
 
 def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """Precision, recall and F1 of any number of counts at once (Eqs. 15 and 16).
+    """``tp, fp, fn, precision, recall, f1`` (…) of any number of counts (…, 3); 0 where undefined.
 
-    Parameters
-    ----------
-    counts : array_like, shape (…, 3)
-        True positives, false positives, false negatives; not checked.
-
-    Returns
-    -------
-    dict of ndarray, shape (…)
-        ``tp, fp, fn, precision, recall, f1``; 0 where undefined.
+    Counts are true positives, false positives, false negatives, and are not checked.
     """
     tp, fp, fn = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     pairs = {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "f1": (2 * tp, 2 * tp + fp + fn)}
@@ -127,14 +100,12 @@ def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
 def apex_spotting_rate(peaks: Sequence[ArrayLike], intervals: ArrayLike) -> float:
     """Share of short videos whose earliest peak lies strictly inside the expression (Eq. 13).
 
-    Defined for videos with exactly one annotated expression.
-
     Parameters
     ----------
     peaks : sequence of n arrays, each of shape (n_peaks,)
         Predicted peak frames per video; a video without a peak counts as missed.
     intervals : array_like, shape (n, 2)
-        The expression of each video. Onset and offset themselves do not count as inside.
+        The one expression of each video. Onset and offset themselves do not count as inside.
 
     Returns
     -------
@@ -199,14 +170,10 @@ def evaluate(
 
     Parameters
     ----------
-    videos : sequence of (predicted, annotated)
-        Interval arrays of shapes (n, 2) and (m, 2).
+    videos, iou, rule
+        See `count_matches`; the IoU is also that of ``ap``.
     scores : sequence of arrays, shapes (n,), optional
         Confidence of every prediction; without them there is no ranked average precision.
-    iou : float
-        Least IoU of a match for counts and for ``ap``.
-    rule : {"maximum", "best"}
-        Matching rule of the counts.
 
     Returns
     -------
@@ -214,20 +181,13 @@ def evaluate(
         ``n_videos, n_predicted, n_annotated, tp, fp, fn, precision, recall, f1``, with scores
         ``ap, ap_50_95``, and last ``ap_50_95_unranked``, the measure behind the numbers printed
         by Liong et al. (2022); the last one depends on the order of the videos.
-
-    Raises
-    ------
-    ValueError
-        See :func:`validate`.
     """
     tp, fp, fn = count_matches(videos, iou, rule)
     precision, recall, f1 = precision_recall_f1(tp, fp, fn)
     result: dict[str, float] = {
-        "n_videos": len(videos),
-        "n_predicted": tp + fp,
-        "n_annotated": tp + fn,
-        **{"tp": tp, "fp": fp, "fn": fn, "precision": precision, "recall": recall, "f1": f1},
-    }
+        "n_videos": len(videos), "n_predicted": tp + fp, "n_annotated": tp + fn, "tp": tp, "fp": fp,
+        "fn": fn, "precision": precision, "recall": recall, "f1": f1,
+    }  # fmt: skip
     if scores is not None:
         result["ap"] = average_precision(videos, scores, iou=iou)
         result["ap_50_95"] = ap_50_95(videos, scores)

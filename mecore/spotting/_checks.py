@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.errors import DataError, OptionError, nearest
-
-
-def check_option(value: str, known: tuple[str, ...], name: str) -> None:
-    """Refuse an option that does not exist, naming the nearest one that does."""
-    if value not in known:
-        raise OptionError(f"{name}={value!r} does not exist; {nearest(str(value), known)}")
+from mecore.errors import DataError
 
 
 def check_half_length(k_prime: int) -> None:

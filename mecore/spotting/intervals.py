@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.errors import DataError
-from mecore.spotting._checks import as_whole, check_half_length, check_option
+from mecore.errors import DataError, check_option
+from mecore.spotting._checks import as_whole, check_half_length
 
 IntervalRule: TypeAlias = Literal["written", "released"]
 WithoutPeak: TypeAlias = Literal["nothing", "dummy"]

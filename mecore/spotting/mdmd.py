@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mecore.errors import DataError
-from mecore.spotting._checks import check_length, check_option
+from mecore.errors import DataError, check_option
+from mecore.spotting._checks import check_length
 from mecore.spotting.peaks import runs, threshold
 
 Floats = NDArray[np.float64]

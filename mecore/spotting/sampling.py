@@ -11,8 +11,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.errors import DataError
-from mecore.spotting._checks import check_option
+from mecore.errors import DataError, check_option
 
 BalanceRule: TypeAlias = Literal["ratio", "released"]
 

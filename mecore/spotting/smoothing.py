@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import windows
 
-from mecore.errors import OptionError
-from mecore.spotting._checks import as_scores, check_half_length, check_option
+from mecore.errors import OptionError, check_option
+from mecore.spotting._checks import as_scores, check_half_length
 
 Floats = NDArray[np.float64]
 Smoothing: TypeAlias = Literal["normalised", "written", "released", "gaussian", "exponential"]
