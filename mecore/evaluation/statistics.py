@@ -44,10 +44,11 @@ def _checked(subjects: ArrayLike) -> Floats:
     return counts
 
 
-def _draws(n_subjects: int, n: int, seed: int) -> Floats:
-    """How often each subject is drawn, (n, S), in n samples with replacement."""
-    shares = np.full(n_subjects, 1 / n_subjects)
-    return np.random.default_rng(seed).multinomial(n_subjects, shares, n).astype(np.float64)
+def _drawn(counts: Floats, n: int, seed: int) -> Floats:
+    """Counts (R, S, …) added up over subjects drawn with replacement, ``n`` times: (n, R, …)."""
+    size = counts.shape[1]
+    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), n)
+    return np.einsum("ns,rs...->nr...", draws.astype(np.float64), counts)
 
 
 def bootstrap_scores(
@@ -62,19 +63,15 @@ def bootstrap_scores(
         same draw.
     score : callable
         Takes counts (…) that were added up over subjects, such as `uf1_of`.
-    n : int
-        Number of draws.
-    seed : int
-        Seed of the draws; the same for two models pairs them.
+    n, seed : int
+        Number and seed of the draws; the same seed for two models pairs them.
 
     Raises
     ------
     ValueError
         Another shape, or fewer than two subjects.
     """
-    counts = _checked(subjects)
-    draws = _draws(counts.shape[1], n, seed)
-    return score(np.einsum("ns,rs...->nr...", draws, counts)).mean(axis=1)
+    return score(_drawn(_checked(subjects), n, seed)).mean(axis=1)
 
 
 def stacked(runs: Sequence[Counts]) -> dict[str, Floats]:
@@ -114,11 +111,9 @@ def interval(
         Measure → (low, high), of the mean over runs: they cover who was tested, not how the
         networks were started. Empty for a single subject, which no draw can vary.
     """
-    n_subjects = next(iter(counts.values())).shape[1]
-    if n_subjects < 2:
+    if next(iter(counts.values())).shape[1] < 2:
         return {}
-    draws = _draws(n_subjects, n, seed)
-    drawn = {k: np.einsum("ns,rs...->nr...", draws, v) for k, v in counts.items()}
+    drawn = {name: _drawn(values, n, seed) for name, values in counts.items()}
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     limits = {k: np.quantile(v.mean(axis=1), ends) for k, v in measures(drawn).items()}
     return {k: (float(low), float(high)) for k, (low, high) in limits.items()}
@@ -138,10 +133,8 @@ def paired_permutation(
         Confusion matrices of the same S subjects; the numbers of runs may differ.
     score : callable
         `uf1_of` or `uar_of`.
-    n : int
-        Number of random swaps.
-    seed : int
-        Seed of the swaps.
+    n, seed : int
+        Number and seed of the random swaps.
 
     Returns
     -------
