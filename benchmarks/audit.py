@@ -1,6 +1,6 @@
 """The audit of real micro-expressions, kept for the book where their images are not at hand.
 
-It takes 20 minutes on four cores, so it is run only when it is named. Runs are kept in results/,
+It takes half an hour on four cores, so it is run only when it is named. Runs are kept in results/,
 and shared with the chapter.
 """
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import check_option
 from mecore.metrics._checks import as_frames
-from mecore.metrics.intervals import as_intervals
+from mecore.metrics.intervals import interval_iou
 from mecore.metrics.spotting import Counts, count_matches, precision_recall_f1
 
 ApexRule: TypeAlias = Literal["one", "many"]
@@ -53,7 +53,7 @@ def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
         return count_matches([(_as_intervals(a), b) for a, b in videos], _ANY)
     tp = fp = fn = 0
     for apexes, annotated in videos:
-        inside = _inside(apexes, annotated)
+        inside = interval_iou(_as_intervals(apexes), annotated) > 0
         tp += int(inside.any(axis=1).sum())
         fp += int((~inside.any(axis=1)).sum())
         fn += int((~inside.any(axis=0)).sum())
@@ -61,13 +61,7 @@ def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
 
 
 def _as_intervals(apexes: ArrayLike) -> NDArray[np.int64]:
-    frames = as_frames(apexes, "apexes")
-    return np.stack([frames, frames], axis=1).astype(np.int64)
-
-
-def _inside(apexes: ArrayLike, annotated: ArrayLike) -> NDArray[np.bool_]:
-    frames, bounds = as_frames(apexes, "apexes"), as_intervals(annotated, "annotated")
-    return np.asarray((frames[:, None] >= bounds[:, 0]) & (frames[:, None] <= bounds[:, 1]))
+    return np.repeat(as_frames(apexes, "apexes")[:, None], 2, axis=1)
 
 
 def mean_f1(videos: Sequence[ApexVideo], groups: Sequence[Hashable]) -> float:
@@ -89,11 +83,9 @@ def mean_f1(videos: Sequence[ApexVideo], groups: Sequence[Hashable]) -> float:
 
 
 def evaluate(
-    videos: Sequence[ApexVideo],
-    subjects: Sequence[Hashable],
-    minutes: float,
+    videos: Sequence[ApexVideo], subjects: Sequence[Hashable], minutes: float,
     intervals: Sequence[ArrayLike] | None = None,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """All measures of spotted apexes.
 
     Parameters

@@ -32,12 +32,9 @@ IOU_THRESHOLDS: tuple[float, ...] = tuple(percent / 100 for percent in range(50,
 
 
 def average_precision(
-    videos: Sequence[Video],
-    scores: Sequence[ArrayLike] | None = None,
-    *,
-    iou: float = 0.5,
+    videos: Sequence[Video], scores: Sequence[ArrayLike] | None = None, *, iou: float = 0.5,
     compat: Compat | None = None,
-) -> float:
+) -> float:  # fmt: skip
     """Area under the interpolated precision-recall curve at one IoU threshold (Eq. 17).
 
     Parameters
@@ -66,11 +63,9 @@ def average_precision(
 
 
 def ap_50_95(
-    videos: Sequence[Video],
-    scores: Sequence[ArrayLike] | None = None,
-    *,
+    videos: Sequence[Video], scores: Sequence[ArrayLike] | None = None, *,
     compat: Compat | None = None,
-) -> float:
+) -> float:  # fmt: skip
     """Mean average precision over the IoU thresholds .50, .55, …, .95 (AP@[.5:.95]).
 
     Parameters and errors are those of :func:`average_precision`.
@@ -79,11 +74,9 @@ def ap_50_95(
 
 
 def _average_precisions(
-    videos: Sequence[Video],
-    scores: Sequence[ArrayLike] | None,
-    compat: Compat | None,
+    videos: Sequence[Video], scores: Sequence[ArrayLike] | None, compat: Compat | None,
     thresholds: Sequence[float],
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64]:  # fmt: skip
     """Average precision at each threshold."""
     checked = as_videos(videos)
     if compat is None:
@@ -125,8 +118,7 @@ def _as_scores(
 
 
 def _in_time_order(
-    videos: Sequence[CheckedVideo],
-    scores: Sequence[NDArray[np.float64]],
+    videos: Sequence[CheckedVideo], scores: Sequence[NDArray[np.float64]]
 ) -> tuple[list[CheckedVideo], NDArray[np.float64]]:
     """Sort each video in time, so that equal scores are matched in time order."""
     orders = [time_order(predicted) for predicted, _ in videos]

@@ -6,11 +6,17 @@ import pytest
 import yaml
 
 from mecore.data.database import open_database
-from mecore.data.features import read_features
+from mecore.data.features import joined, read_features
+from mecore.data.frames import Footage
 from mecore.data.manifest import parse_manifest
-from mecore.errors import DataError
-from mecore.evaluation.flow_images import open_flow_images
+from mecore.errors import DataError, OptionError
+from mecore.evaluation import flow_images as evaluation
+from mecore.evaluation.executors import InProcess
+from mecore.evaluation.flow_images import flow_images, open_flow_images
 from mecore.evaluation.videos import list_videos
+from mecore.models.flow import inputs
+from mecore.models.flow.options import chosen
+from mecore.preprocessing.faces import Box
 
 MANIFEST = {
     "id": "own-flow",
@@ -85,6 +91,88 @@ def test_subjects_are_selected_evenly_and_whole(own_flow):
     part = own_flow.read().select(2)
     assert part.samples.subject.tolist() == ["a6", "b6"]
     assert len(part.images) == 2
+
+
+def test_subjects_of_several_databases_carry_the_name_of_their_own(own_flow):
+    first = own_flow.read()
+    own_flow.manifest["id"] = "other"
+    both = joined([first, own_flow.read()])
+    assert both.id == "own-flow+other"
+    assert both.samples.subject.tolist() == [
+        f"{name}-{s}" for name in ("own-flow", "other") for s in ("a6", "a7", "b6")
+    ]
+    assert both.fingerprint != first.fingerprint
+    assert len(both.images) == 6
+
+
+def test_databases_of_other_classes_are_not_put_together(own_flow):
+    first = own_flow.read()
+    own_flow.manifest["classes"] = {"negative": ["anger", "happiness"]}
+    with pytest.raises(DataError, match="need the same classes"):
+        joined([first, own_flow.read()])
+    with pytest.raises(OptionError, match="one data_root for 2 databases"):
+        open_flow_images(["casme2", "samm"], "somewhere")
+
+
+def moving_square(folder):
+    """Clips of two subjects: a square that goes to the right until frame 6, and back."""
+    for subject in ("006/a", "007/b"):
+        for number in range(12):
+            image, left = np.full((64, 64, 3), 40, np.uint8), 20 + 2 * min(number, 12 - number)
+            image[24:40, left : left + 16] = 200
+            cv2.imwrite(str(folder / "frames" / subject / f"img{1 + number}.png"), image)
+
+
+@pytest.fixture
+def square(own, monkeypatch):
+    moving_square(own.root)
+    # In this process: others would look for a face.
+    monkeypatch.setattr(evaluation, "executor_for", lambda workers: InProcess())
+    monkeypatch.setattr(inputs, "one_face", lambda *a, **k: Box(0, 0, 64, 64))
+    own.rows = ["006,a,2,,11,anger", "007,b,2,5,11,happiness"]
+    return own
+
+
+def test_flow_images_show_the_motion_from_onset_to_apex(square):
+    data = flow_images([square.open()], progress=False)
+    assert data.samples.to_numpy().tolist() == [
+        ["own", "006", "a/1", "negative"], ["own", "007", "b/1", "positive"]
+    ]  # fmt: skip
+    u, v = data.images[0, ..., 0], data.images[0, ..., 1]
+    assert u[14, 16] > u[3, 3]
+    assert np.ptp(v[10:18, 10:18]) > 0
+    assert data.images.min() == 0
+    assert data.images.max() == 1
+
+
+def test_an_apex_that_is_not_annotated_is_found_by_the_rule_of_the_options(square):
+    footage = list_videos(square.open())[0].footage
+    known, *rules = (
+        inputs.onset_apex_images(footage, [(1, apex, 10)], chosen(missing_apex=rule))
+        for apex, rule in ((6, "middle"), (None, "difference"), (None, "middle"))
+    )
+    # The square is farthest from where it began in frame 6; the middle of the clip is frame 5.
+    np.testing.assert_array_equal(rules[0], known)
+    assert not np.array_equal(rules[1], known)
+
+
+def test_a_video_is_decoded_once_however_many_expressions_it_holds(square, monkeypatch):
+    footage, opened = list_videos(square.open())[0].footage, []
+    frames = Footage.frames
+    monkeypatch.setattr(Footage, "frames", lambda self: opened.append(1) or frames(self))
+    images = inputs.onset_apex_images(footage, [(1, 4, 9), (3, 6, 11)], chosen())
+    assert images.shape == (2, 28, 28, 3)
+    assert len(opened) == 1
+
+
+def test_other_classes_compute_no_flow_again(square, monkeypatch):
+    first = flow_images([square.open()], progress=False)
+    monkeypatch.setattr(inputs, "optical_flow", None)
+    square.manifest["classes"] = {"bad": ["anger"], "good": ["happiness"]}
+    square.manifest["other_emotions"] = ["*"]
+    again = flow_images([square.open()], progress=False)
+    assert again.classes == ["bad", "good"]
+    np.testing.assert_array_equal(again.images, first.images)
 
 
 def test_a_missing_image_is_named(own_flow):

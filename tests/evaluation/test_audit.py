@@ -13,6 +13,8 @@ from mecore.evaluation.folds import leave_one_subject_out
 from mecore.evaluation.study import Execution
 from mecore.metrics.recognition import evaluate
 from mecore.models.flow.options import chosen
+from mecore.report.published import load_published
+from mecore.studies.honest_evaluation import tables
 from mecore.studies.honest_evaluation.fold import CLASSIFIERS, FlowTask
 from mecore.studies.honest_evaluation.scores import (
     BEST,
@@ -118,6 +120,64 @@ def test_each_habit_that_looks_at_the_left_out_subjects_scores_at_least_as_much(
 def test_with_true_labels_a_classifier_is_fitted_in_one_run_only(study):
     assert len(study.predictions("most frequent class")) == 1
     assert len(study.predictions("most frequent class", labels="permuted")) == 2
+
+
+def test_classifiers_alone_make_a_study_too(tmp_path):
+    how = Execution(1, False, tmp_path)
+    study = run_flow_study(flow_data(), FEW, how, models=["most frequent class"], seeds=(0, 1))
+    runs = study.scores.groupby("column").runs.first()
+    assert (runs["honest"], runs["chance"]) == (1, 2)
+
+
+def test_parts_of_a_composite_are_scored_by_themselves(study):
+    names = np.where(study.samples.subject < "s3", "first", "second")
+    data = replace(study.task.data, samples=study.samples.assign(database=names))
+    parted = replace(study, task=replace(study.task, data=data))
+    scores = parted.score("honest", "STSTNet").set_index("measure").score
+    assert set(scores.index) == {
+        f"{m}{p}" for m in ("uf1", "uar") for p in ("", ", first", ", second")
+    }
+    rows = parted.rows("honest", 0, "STSTNet")
+    own = rows[rows.database == "first"]
+    assert rows.groupby("database").size().tolist() == [18, 18]
+    once = replace(parted, plans=tuple(p for p in parted.plans if p.seed == 0))
+    assert once.score("honest", "STSTNet").set_index("measure").score["uf1, first"] == (
+        pytest.approx(evaluate(own.label, own.predicted, data.classes)["uf1"])
+    )
+    table = tables.honest_table(scores=parted.scores)
+    assert table.groupby("data", sort=False).model.count().to_dict() == {
+        "all": 2, "first": 2, "second": 2
+    }  # fmt: skip
+
+
+def test_a_table_holds_every_habit_and_each_cell_its_range(study):
+    for labels in ("true", "permuted"):
+        table = tables.audit_table(study.scores, labels)
+        assert table.index.tolist() == study.methods
+        assert table.columns.tolist() == list(CHOICES)
+        assert not table.map(lambda cell: "[" in cell).any(axis=None)
+    beside = tables.beside_published(study.scores)
+    assert beside.loc["STSTNet", "honest"].count("[") == 1
+
+
+def test_what_was_measured_on_people_stands_beside_what_was_published():
+    published = tables.published_rows(load_published("megc2019"))
+    table = tables.people_beside(published).set_index("model")
+    assert table.loc["STSTNet", "published"] == 0.7353
+    assert table.loc["STSTNet", "honest, on people"] == "0.730 [0.669, 0.786]"
+    assert table.loc["STSTNet", "published one in the interval"]
+    assert table.loc["STSTNet", "published ones it exceeds"] == "7 of 7"
+
+
+def test_tables_of_people_keep_what_the_audit_shows(study):
+    found = tables.people_tables(study)
+    known = tables.measured_on_people()
+    assert found["true"].columns.tolist() == known.columns.tolist()
+    low, high = study.scores.query("column == 'honest' and measure == 'uf1'")[["low", "high"]].iloc[
+        0
+    ]
+    assert found["true"].honest["STSTNet"].endswith(f"[{low:.3f}, {high:.3f}]")
+    assert found["permuted"].index.tolist() == study.methods
 
 
 def plans(data, labels="true"):

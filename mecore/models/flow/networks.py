@@ -45,7 +45,7 @@ class FlowNetwork:
     Parameters
     ----------
     name : str
-        Name in tables.
+        In tables.
     streams : tuple of ((channel, …), (Block, …))
         What each stream sees (0: u, 1: v, 2: strain; neighbours only) and its blocks, as many in
         each; streams are concatenated.
@@ -74,27 +74,15 @@ _OFF_BLOCKS = (Block(6, 5, 2), Block(16, 5, 2))
 NETWORKS = {
     n.name: n
     for n in (
-        FlowNetwork(
-            "STSTNet",
-            tuple(((0, 1, 2), (Block(filters, 3, 3),)) for filters in (3, 5, 8)),
-            average=2,
-            dropout_maps=0.5,
-        ),
-        FlowNetwork(
-            "OFF-ApexNet",
-            (((0,), _OFF_BLOCKS), ((1,), _OFF_BLOCKS)),
-            dense=(1024, 1024),
-            dropout_dense=0.5,
-        ),
-        FlowNetwork(
-            "MEAN, recognition",
-            tuple(((c,), (Block(f, 5, 3),)) for c, f in enumerate((3, 3, 8))),
-            joint=(Block(8, 5, 2),),
-            dropout_maps=0.3,
-            dropout_dense=0.2,
-        ),
+        FlowNetwork("STSTNet", tuple(((0, 1, 2), (Block(f, 3, 3),)) for f in (3, 5, 8)),
+                    average=2, dropout_maps=0.5),
+        FlowNetwork("OFF-ApexNet", (((0,), _OFF_BLOCKS), ((1,), _OFF_BLOCKS)),
+                    dense=(1024, 1024), dropout_dense=0.5),
+        FlowNetwork("MEAN, recognition",
+                    tuple(((c,), (Block(f, 5, 3),)) for c, f in enumerate((3, 3, 8))),
+                    joint=(Block(8, 5, 2),), dropout_maps=0.3, dropout_dense=0.2),
     )
-}
+}  # fmt: skip
 
 
 def weight_shapes(
@@ -122,34 +110,19 @@ def first_weights(
     network: FlowNetwork, n_classes: int, rng: np.random.Generator, side: int = SIDE
 ) -> list[Floats]:
     """Draw kernels (Glorot's uniform rule) and zero biases, in the order of `weight_shapes`."""
+    from mecore.models.stacking import glorot
+
     arrays: list[Floats] = []
     for kernel, bias in weight_shapes(network, n_classes, side):
-        field = int(np.prod(kernel[:-2]))
-        limit = np.sqrt(6 / (field * (kernel[-2] + kernel[-1])))
-        arrays += [
-            rng.uniform(-limit, limit, kernel).astype(np.float32),
-            np.zeros(bias, np.float32),
-        ]
+        arrays += [glorot(kernel, rng), np.zeros(bias, np.float32)]
     return arrays
 
 
 def build(network: FlowNetwork, n_classes: int, side: int = SIDE) -> keras.Model:
-    """Build the network for one fold.
+    """Build a network, such as ``NETWORKS["STSTNet"]``, for one fold.
 
-    Parameters
-    ----------
-    network : FlowNetwork
-        E.g. ``NETWORKS["STSTNet"]``.
-    n_classes : int
-        Number of emotion classes C.
-    side : int
-        Side of the images.
-
-    Returns
-    -------
-    keras.Model
-        Flow images (n, side, side, 3) → logits (n, C). ``get_weights`` and ``set_weights`` use the
-        order of `weight_shapes`.
+    It takes flow images (n, side, side, 3) and gives logits (n, C). ``get_weights`` and
+    ``set_weights`` use the order of `weight_shapes`.
     """
     import keras
     from keras import layers

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mecore.models.adam import Adam
 from mecore.models.flow.networks import Block, FlowNetwork
+from mecore.models.stacking import Dropout
 
 Floats = NDArray[np.float32]
 _NOWHERE = -1e30  # stands for pixels outside the image; finite, so that no gradient becomes NaN
@@ -32,17 +33,7 @@ _NOWHERE = -1e30  # stands for pixels outside the image; finite, so that no grad
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the samples.
-    batch_size : int
-        Samples per step, before a fold leaves out those it must not see.
-    learning_rate : float
-        Step of Adam.
-    """
+    """How a network is trained: by Adam; a fold leaves out what it must not see of a batch."""
 
     epochs: int = 200
     batch_size: int = 64
@@ -55,7 +46,7 @@ class Stack:
     Parameters
     ----------
     network : FlowNetwork
-        The network.
+        What they are.
     starts : sequence of (sequence of array)
         First weights of every copy (`mecore.models.flow.networks.first_weights`).
     seeds : sequence of int
@@ -128,25 +119,13 @@ class _Dropout:
     """Dropout of every copy by its own seed: its place among the others changes nothing."""
 
     def __init__(self, seeds: Sequence[int], step: Any) -> None:
-        self.seeds, self.step, self.calls = seeds, step, 0
+        self.copies = [] if step is None else [Dropout(seed, step) for seed in seeds]
 
     def __call__(self, x: Any, rate: float) -> Any:
-        if self.step is None or not rate:
+        if not (self.copies and rate):
             return x
-        self.calls += 1
-        # A byte is random enough for a rate, and four of them come at the price of one number.
-        dropped = round(rate * 256)
-        shape = tf.shape(x[0])
-        words = tf.reduce_prod(shape) // 4 + 1
-        bytes_ = tf.stack([
-            tf.random.stateless_uniform(
-                (words,), (seed, self.step * 16 + self.calls), None, None, tf.uint32, alg="philox"
-            )
-            for seed in self.seeds
-        ])  # fmt: skip
-        bytes_ = tf.reshape(tf.bitcast(bytes_, tf.uint8), (len(self.seeds), -1))
-        mask = tf.reshape(bytes_[:, : tf.reduce_prod(shape)], tf.shape(x))
-        return tf.where(mask >= dropped, x * (256 / (256 - dropped)), 0.0)
+        parts = zip(self.copies, tf.unstack(x, len(self.copies)), strict=True)
+        return tf.stack([drop(part, rate) for drop, part in parts])
 
 
 def _windows(size: int, pool: int) -> tuple[int, int]:
@@ -233,12 +212,10 @@ def train(
         Flow images.
     labels : array of int, (F, N)
         Class of every sample, as each copy is told.
-    seen : array of bool, (F, N)
-        Samples that a copy is trained on.
-    asked : array of bool, (F, N)
-        Samples that a copy is asked about.
+    seen, asked : array of bool, (F, N)
+        Samples that a copy is trained on, and those that it is asked about.
     training : Training
-        Epochs, batch size, learning rate.
+        How.
     seed : int
         Seed of the run: the order of the samples, which all copies share.
     after_epoch : callable

@@ -100,14 +100,16 @@ class FlowTask:
 
     def __call__(self, plans: Sequence[FoldPlan]) -> list[FoldResult]:
         """Train and test all models; tables ``steps`` go with the rows."""
-        # With true labels, nothing of a classifier is left to the seed.
-        fitted = plans[0].labels == "permuted" or plans[0].seed == 0
         results = [
             (self.train if name in NETWORKS else self.fit)(name, plans)
-            for name in self.models
-            if name in NETWORKS or fitted
+            for name in self.asked(plans[0])
         ]
         return [_together(parts) for parts in zip(*results, strict=True)]
+
+    def asked(self, plan: FoldPlan) -> list[str]:
+        """Models of a fold: with true labels, nothing of a classifier is left to the seed."""
+        everyone = plan.labels == "permuted" or plan.seed == 0
+        return [name for name in self.models if name in NETWORKS or everyone]
 
     @property
     def truth(self) -> NDArray[np.int64]:

@@ -218,5 +218,6 @@ def run_flow_study(
     known = {"models": models, "options": vars(group(options, "training")),
              "together": FlowStudy.together}  # fmt: skip
     design = Design("honest_evaluation", data.id, data.fingerprint, known)
+    task = FlowTask(data, models, options)
     plans = all_plans(partial(leave_one_subject_out, data.samples.subject), seeds)
-    return FlowStudy.run(FlowTask(data, models, options), design, plans, how)
+    return FlowStudy.run(task, design, [plan for plan in plans if task.asked(plan)], how)

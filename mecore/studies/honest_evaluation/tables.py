@@ -75,10 +75,14 @@ def beside_published(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def honest_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Honest UF1 and UAR with intervals, of all data and of each database; one line a model."""
-    honest = scores[scores.column == "honest"].assign(column=lambda table: table.measure)
-    names = {str(m).replace("uf1", "UF1").replace("uar", "UAR"): m for m in honest.measure.unique()}
-    return _by_model(honest, names)
+    """Honest UF1 and UAR with intervals: a line for each model, on all data and on each part."""
+    honest = scores[scores.column == "honest"]
+    parts = honest.measure.str.partition(", ")[2]
+    tables = {}
+    for part in parts.unique():
+        own = honest[parts == part].assign(column=lambda t: t.measure.str.partition(", ")[0])
+        tables[part or "all"] = _by_model(own, {"UF1": "uf1", "UAR": "uar"})
+    return pd.concat(tables, names=["data", "model"]).reset_index()
 
 
 def _by_model(scores: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
