@@ -10,7 +10,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,12 @@ class CompositeDatabase:
 
     def frames(self, subject: str, video: str) -> FrameSource:
         """Return the frames of one video."""
-        dataset, own = split_subject(subject)
-        if dataset not in self.parts:
-            raise DataError(f"no database {dataset!r}; {nearest(dataset, self.parts)}")
+        dataset, own = split_subject(subject, self.parts)
         return self.parts[dataset].frames(own, video)
 
     def may_show(self, subject: str) -> bool:
         """Tell whether the face of a subject may reach a figure."""
-        dataset, own = split_subject(subject)
+        dataset, own = split_subject(subject, self.parts)
         return self.parts[dataset].manifest.figures.may_show(own)
 
     @property
@@ -127,10 +125,28 @@ def join_subject(dataset: str, subject: str) -> str:
     return f"{dataset}{SEPARATOR}{subject}"
 
 
-def split_subject(subject: str) -> tuple[str, str]:
-    """Take the name of the database off a subject id, the inverse of `join_subject`."""
-    dataset, _, own = subject.partition(SEPARATOR)
-    return dataset, own
+def split_subject(subject: str, datasets: Iterable[str]) -> tuple[str, str]:
+    """Take the name of its database off a subject id, the inverse of `join_subject`.
+
+    Ids of databases and of subjects may hold the separator, so the databases must be known.
+
+    Raises
+    ------
+    DataError
+        It carries the name of none of them.
+
+    Examples
+    --------
+    >>> split_subject("phantom-short-01", ["phantom-short", "phantom-long"])
+    ('phantom-short', '01')
+    """
+    known = sorted(datasets, key=len, reverse=True)
+    for dataset in known:
+        if subject.startswith(join_subject(dataset, "")):
+            return dataset, subject.removeprefix(join_subject(dataset, ""))
+    raise DataError(
+        f"subject {subject!r} is of no database; {nearest(subject.rpartition(SEPARATOR)[0], known)}"
+    )
 
 
 def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import LeaveOneGroupOut
 
-from mecore.data.composite import split_subject
 from mecore.errors import DataError, OptionError, nearest
 
 Labels = Literal["true", "permuted"]
@@ -150,14 +149,15 @@ def leave_one_subject_out(
 
 
 def across_databases(
-    subjects: Iterable[str], train: Sequence[str], test: str, seed: int = 0, labels: Labels = "true"
-) -> FoldPlan:
+    database_of: Mapping[str, str], train: Sequence[str], test: str, seed: int = 0,
+    labels: Labels = "true",
+) -> FoldPlan:  # fmt: skip
     """Plan one fold that trains on some databases and tests on another.
 
     Parameters
     ----------
-    subjects : iterable of str
-        Ids that carry the name of their database, see `mecore.data.composite`.
+    database_of : mapping of str to str
+        Subject → its database.
     train : sequence of str
         Databases to train on.
     test : str
@@ -174,34 +174,29 @@ def across_databases(
 
     Examples
     --------
-    >>> across_databases(["casme2-01", "samm-006"], ["casme2"], "samm").name
+    >>> across_databases({"casme2-01": "casme2", "samm-006": "samm"}, ["casme2"], "samm").name
     'casme2-to-samm'
     """
-    ids = sorted(set(subjects))
-    known = {split_subject(s)[0] for s in ids}
+    known = set(database_of.values())
     for name in (*train, test):
         if name not in known:
             raise OptionError(f"no subject of {name!r}; {nearest(name, known)}")
-    sides = [[s for s in ids if split_subject(s)[0] in names] for names in (train, (test,))]
+    sides = [sorted(s for s, d in database_of.items() if d in names) for names in (train, (test,))]
     ending = "" if labels == "true" else f"-{labels}"
     name = f"{'+'.join(sorted(train))}-to-{test}{ending}"
     return FoldPlan(name, tuple(sides[0]), tuple(sides[1]), seed=seed, labels=labels)
 
 
 def leave_one_database_out(
-    subjects: Iterable[str], seed: int = 0, labels: Labels = "true"
+    database_of: Mapping[str, str], seed: int = 0, labels: Labels = "true"
 ) -> list[FoldPlan]:
-    """Plan one fold per database, with all others to train on.
+    """Plan one fold per database, with all others to train on; see `across_databases`.
 
     Examples
     --------
-    >>> [f.name for f in leave_one_database_out(["a-1", "b-1", "c-1"])]
+    >>> [f.name for f in leave_one_database_out({"a-1": "a", "b-1": "b", "c-1": "c"})]
     ['b+c-to-a', 'a+c-to-b', 'a+b-to-c']
     """
-    ids = sorted(set(subjects))
-    names = sorted({split_subject(s)[0] for s in ids})
-    others = [[n for n in names if n != test] for test in names]
-    return [
-        across_databases(ids, train, test, seed, labels)
-        for train, test in zip(others, names, strict=True)
-    ]
+    names = sorted(set(database_of.values()))
+    others = {test: [n for n in names if n != test] for test in names}
+    return [across_databases(database_of, others[test], test, seed, labels) for test in names]

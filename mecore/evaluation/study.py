@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -161,8 +161,6 @@ class Study(Generic[T]):
         known = {**design.parameters, "folds": sorted({p.test for p in plans})}
         store = open_run(how.results, design.chapter, design.dataset, known, design.data,
                          type(task).__module__)  # fmt: skip
-        if hasattr(task, "folder"):
-            task = replace(task, folder=store.folder)  # type: ignore[type-var]
         study = cls(task, tuple(plans), store)
         if not all(store.has_fold(plan.key) for plan in plans):
             groups = grouped(plans, cls.group, cls.together)

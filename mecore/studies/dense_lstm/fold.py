@@ -69,9 +69,6 @@ class DenseTask:
         plans : sequence of FoldPlan
             One fold, with several seeds, with true or permuted labels.
         """
-        from mecore import runtime
-
-        runtime.configure()
         seconds: dict[str, float] = {}
         told, length = [self.told(plan) for plan in plans], self.window(plans[0])
         inputs = self.inputs(plans[0])

@@ -19,7 +19,7 @@ from mecore.descriptors.registry import descriptors, find_descriptor
 from mecore.descriptors.sparse_mdmo import atomic_motion, dictionary_of
 from mecore.evaluation.cache import prepare
 from mecore.evaluation.clips import Clip, list_clips
-from mecore.evaluation.folds import FoldPlan, Labels
+from mecore.evaluation.folds import FoldPlan, Labels, across_databases
 from mecore.evaluation.statistics import Counts
 from mecore.evaluation.study import COLUMNS, Design, Execution, Study
 from mecore.metrics import recognition
@@ -251,8 +251,7 @@ def across(
     both = [database, other]
     task = _task(both, study.task.methods, study.task.options)
     names = [d.manifest.id for d in both]
-    sides = [sorted({c.subject for c in task.clips if c.database == name}) for name in names]
-    plan = FoldPlan("-to-".join(names), tuple(sides[0]), tuple(sides[1]))
+    plan = across_databases({c.subject: c.database for c in task.clips}, names[:1], names[1])
     run = _run(task, both, [plan], how)
     rows, place = run.store.fold_table(plan.key), run.task.members(plan.test)
     tested = tuple(run.task.clips[i] for i in place)

@@ -133,10 +133,8 @@ class FlowTask:
 
     def train(self, name: str, plans: Sequence[FoldPlan]) -> list[FoldResult]:
         """Train a network in some folds at once; the honest step is the last epoch."""
-        from mecore import runtime
         from mecore.models.flow import stacked
 
-        runtime.configure()
         seconds: dict[str, float] = {}
         network, options, n_classes = NETWORKS[name], self.options, len(self.data.classes)
         seeds = [seed_of(p.seed, p.name) for p in plans]
