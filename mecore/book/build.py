@@ -34,7 +34,8 @@ _LANES = 2  # chapters that run at once
 _SCALE = """This book was built at {scale} scale: {meaning}. For the {other} one:
 
 ```bash
-make book SCALE={other}     # or, without a checkout: mecore book --scale {other}
+make book SCALE={other}
+mecore book --scale {other}     # the same, without a checkout
 ```
 """
 _MEANING = {

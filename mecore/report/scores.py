@@ -41,10 +41,11 @@ def cell(score: pd.Series | None, digits: int = 2) -> str:
     # Counts and frames reach above 1, where fewer digits tell as much.
     digits = digits if max(map(abs, ends)) <= 1 else 1
     mean, *limits = (f"{x:.{digits}f}" for x in ends)
-    text = f"{mean} [{', '.join(limits)}]" if limits else mean
+    parts = [mean, f"[{', '.join(limits)}]"] if limits else [mean]
     if score.runs > 1 and score.least < score.most:
-        text += f" ({score.least:.{digits}f} to {score.most:.{digits}f})"
-    return text
+        parts.append(f"({score.least:.{digits}f} to {score.most:.{digits}f})")
+    # Lines break between the parts of a cell, never inside one.
+    return " ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def score_table(
