@@ -1,6 +1,6 @@
 """ROI CNN-LSTM measured: a fold, stacked against plain networks, and the memory of 442 clips.
 
-Clips are noise (`mecore.studies.roi_cnn_lstm.noise`): cost does not depend on what is seen. Seconds
+Clips are noise (`mecore.studies.roi_cnn_lstm.clips`): cost does not depend on what is seen. Seconds
 of a fold are those of the processor; where TensorFlow finds a GPU, it is used, and they are those
 of the clock.
 """
@@ -25,8 +25,8 @@ from mecore.models.roi.network import sequence_network
 from mecore.models.roi.options import preset
 from mecore.models.roi.stacked import StackedSequence
 from mecore.preprocessing.regions import SIX, Patches, patch_size
+from mecore.studies.roi_cnn_lstm.clips import SHARES, noise_clips
 from mecore.studies.roi_cnn_lstm.fold import RoiTask
-from mecore.studies.roi_cnn_lstm.noise import SHARES, noise_clips
 
 Step = Callable[[], Any]
 FRAMES = 70

@@ -1,7 +1,5 @@
 """Errors that say what was looked for, where, what was found, and what to do next."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from functools import partial
@@ -13,10 +11,9 @@ class MecoreError(Exception):
 
     Parameters
     ----------
-    what : str
-        What went wrong: what was looked for and what was found instead.
-    where : object, optional
-        File, row and column, frame or video that it is about.
+    what, where
+        What was looked for and what was found instead; the file, row and column, frame or video
+        that it is about.
     todo : str, optional
         The next step, if possible a command to type.
     """
@@ -56,13 +53,7 @@ class OptionError(MecoreError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the nearest known name, or lists all of them.
-
-    Examples
-    --------
-    >>> nearest("datset", ["dataset", "seed"])
-    "did you mean 'dataset'?"
-    """
+    """Return ``did you mean 'dataset'?`` for the nearest known name, or else list all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

@@ -4,8 +4,6 @@ One thread per process, because sums that are split among threads differ in thei
 results must not depend on the number of cores. Work is spread over processes instead.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import os
@@ -30,13 +28,7 @@ ENVIRONMENT = {
 
 
 def seed_of(seed: int, name: str) -> int:
-    """Return the seed of one part of a run, such as a fold, from the seed of the run.
-
-    Examples
-    --------
-    >>> seed_of(0, "sub01") == seed_of(0, "sub01") != seed_of(0, "sub02")
-    True
-    """
+    """Return the seed of one part of a run, such as a fold, from the seed of the run."""
     return int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
 
 
@@ -44,12 +36,8 @@ def configure() -> None:
     """Set this process up for repeatable results on one core; TensorFlow is not loaded for it.
 
     For processes that are the study's own, such as workers and the command line: a library call
-    leaves the process of its caller as it is.
-
-    Raises
-    ------
-    RuntimeError
-        TensorFlow has started here with other settings.
+    leaves the process of its caller as it is. If TensorFlow has started here with other settings,
+    that is a `RuntimeError`.
     """
     os.environ.update(ENVIRONMENT)
     # For libraries that are loaded already; numbers of threads are in part a matter of the thread.

@@ -101,7 +101,7 @@ def check_frames(state, folder):
     (item,) = list_videos(open_database("phantom-short", folder / "phantom-short"))
     assert sum(1 for _ in item.frames()) == item.n_frames
     state.check("reading frames")
-    return item.path
+    return item.footage.path
 
 
 def check_video(state, video, out):

@@ -4,8 +4,6 @@ A chapter is executed again only if something has changed that its results depen
 run side by side, so that one computes while the other draws.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time
@@ -47,7 +45,7 @@ Stages = list[tuple[str, str, float]]
 
 
 def build_book(scale: Scale = "small", workers: int = 1) -> Path:
-    """Execute what is not up to date and render the book.
+    """Execute what is not up to date, render the book, and return its first page.
 
     Parameters
     ----------
@@ -55,11 +53,6 @@ def build_book(scale: Scale = "small", workers: int = 1) -> Path:
         Size of the phantom and number of epochs.
     workers : int
         Processes.
-
-    Returns
-    -------
-    Path
-        The first page.
 
     Raises
     ------
@@ -74,7 +67,7 @@ def build_book(scale: Scale = "small", workers: int = 1) -> Path:
     folder, begun = shared_folder("book"), time.monotonic()
     check_places(folder)
     with _alone(folder):
-        write_scale(folder, scale)
+        _write_scale(folder, scale)
         check_build(folder, PAGES, scale)
         build = _Build(folder, scale, workers)
         if build.due:
@@ -96,7 +89,7 @@ def _alone(folder: Path) -> Iterator[None]:
         raise MecoreError("another build is running", where=folder, todo="wait for it") from None
 
 
-def write_scale(folder: Path, scale: str) -> None:
+def _write_scale(folder: Path, scale: str) -> None:
     """Write what the first page says of the scale of a book."""
     other = next(x for x in SCALES if x != scale)
     text = _SCALE.format(scale=scale, other=other, meaning=_MEANING[scale])
@@ -131,11 +124,9 @@ class _Build:
             self.part(name, partial(phantom_root, name, self.scale, workers=self.workers))
         self.chapters()
         self.part("rendering", partial(render, self.folder))
-        taken = self.progress.taken.items()
-        return [stage for name, seconds in taken for stage in self.sections(name, seconds)]
+        return [s for part in self.progress.taken.items() for s in self.sections(*part)]
 
     def part(self, name: str, work: Callable[[], object]) -> None:
-        """Do a part by itself."""
         self.progress.start(name)
         work()
         self.end(name)
@@ -167,13 +158,10 @@ class _Build:
             raise failed
 
     def chapter(self, name: str) -> tuple[str, dict[str, Any], Path]:
-        """Notebook, parameters and place of a page."""
-        page, workers = PAGES[name], -(-self.workers // self.lanes)
-        parameters = page.parameters(self.scale) | {"workers": workers}
-        return page.chapter, parameters, self.place(name)
+        workers = {"workers": -(-self.workers // self.lanes)}
+        return PAGES[name].chapter, PAGES[name].parameters(self.scale) | workers, self.place(name)
 
     def place(self, name: str) -> Path:
-        """Where the executed notebook of a page lies."""
         return self.folder / "chapters" / f"{name}.ipynb"
 
     def up_to_date(self, name: str) -> bool:
@@ -200,10 +188,7 @@ def _run(log: Path, name: str, parameters: dict[str, Any], out: Path) -> Path:
 def stage_table(stages: Stages) -> pd.DataFrame:
     """Where the time of a build went: what took a second or more, the rest of each page, the sum.
 
-    Parameters
-    ----------
-    stages : list of (str, str, float)
-        Page, section and seconds.
+    ``stages`` are pages, sections and seconds.
     """
     table = pd.DataFrame(stages, columns=["page", "stage", "seconds"])
     table.loc[table.seconds < 1, "stage"] = "all others"

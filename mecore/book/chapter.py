@@ -4,8 +4,6 @@ Papermill warns of a misspelt parameter and retypes ``006`` to 6; here a name th
 is an error, and a value keeps the type that the notebook gives it.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Mapping
@@ -25,13 +23,7 @@ def chapters() -> dict[str, Path]:
 
 
 def chapter_notebook(name: str) -> Path:
-    """Return the notebook of a chapter.
-
-    Raises
-    ------
-    OptionError
-        No such chapter; the message names the nearest one.
-    """
+    """Return the notebook of a chapter; an `OptionError` names the nearest where there is none."""
     known = chapters()
     if name not in known:
         raise OptionError(f"no chapter is called {name!r}; {nearest(name, known)}")
@@ -52,12 +44,8 @@ def code_cells(notebook: Path, tag: str = "") -> list[str]:
 def defaults(notebook: Path) -> dict[str, Any]:
     """Return the parameters of a notebook with their default values.
 
-    They are the plain assignments of the cell tagged ``parameters``, one literal per line.
-
-    Raises
-    ------
-    OptionError
-        No such cell, or several.
+    They are the plain assignments of the cell tagged ``parameters``, one literal per line; no such
+    cell, or several, are an `OptionError`.
     """
     tagged = code_cells(notebook, "parameters")
     if len(tagged) != 1:
@@ -84,13 +72,10 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
         An unknown name, with the nearest right one, or a value of another type.
     """
     known = defaults(notebook)
-    checked = {}
-    for name, value in given.items():
-        if name not in known:
-            raise OptionError(
-                f"chapter {notebook.stem} has no parameter {name!r}; {nearest(name, known)}"
-            )
-        checked[name] = _convert(name, value, known[name])
+    for name in (name for name in given if name not in known):
+        near = nearest(name, known)
+        raise OptionError(f"chapter {notebook.stem} has no parameter {name!r}; {near}")
+    checked = {name: _convert(name, value, known[name]) for name, value in given.items()}
     if isinstance(checked.get("dataset"), str):
         load_manifest(checked["dataset"])
     return checked
@@ -99,19 +84,8 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
 def check_namespace(name: str, namespace: dict[str, Any]) -> None:
     """Check the parameters inside a chapter, however it is run, and give them their types.
 
-    Papermill by itself only warns of a name that the notebook does not know.
-
-    Parameters
-    ----------
-    name : str
-        The chapter.
-    namespace : dict
-        ``globals()`` of the notebook, before it has computed anything; changed in place.
-
-    Raises
-    ------
-    OptionError
-        See `check_parameters`.
+    ``namespace`` is ``globals()`` of the notebook, before it has computed anything, and is changed
+    in place. Errors are those of `check_parameters`.
     """
     plain = (str, int, float, bool, list, dict)
     given = {
@@ -124,15 +98,13 @@ def check_namespace(name: str, namespace: dict[str, Any]) -> None:
 
 def _convert(name: str, value: Any, default: Any) -> Any:
     kind = type(default)
-    if isinstance(value, kind) and isinstance(value, bool) == isinstance(default, bool):
-        return value
-    if isinstance(value, str):
+    if isinstance(value, str) and kind is not str:
         try:
             value = yaml.safe_load(value)
         except yaml.YAMLError:
             value = None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not kind:
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         raise OptionError(f"parameter {name}: expected {kind.__name__}, such as {default!r}")
     return value

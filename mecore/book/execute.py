@@ -1,17 +1,15 @@
 """A chapter executed: papermill runs its notebook with checked parameters.
 
 The kernel is that of this environment. A notebook that was executed before is kept as long as
-nothing has changed that its results depend on: its own text, its parameters, its data, and the
-code of what it imports.
+nothing has changed that its results depend on, see `mark_of`.
 """
-
-from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +31,22 @@ _DATABASES = {"dataset": "data_root", "other": "other_root"}
 
 
 def run_chapter(
-    name: str,
-    parameters: Mapping[str, Any],
-    out: Path,
-    *,
-    fresh: bool = True,
-    progress: bool = True,
-) -> Path:
+    name: str, parameters: Mapping[str, Any], out: Path, *,
+    fresh: bool = True, progress: bool = True,
+) -> Path:  # fmt: skip
     """Execute a chapter.
 
     Parameters
     ----------
-    name : str
-        Name of the notebook.
-    parameters : mapping
-        See `mecore.book.chapter.check_parameters`.
+    name, parameters
+        Name of the notebook; see `mecore.book.chapter.check_parameters`, also for an `OptionError`.
     out : Path
         The executed notebook.
-    fresh : bool
-        Execute even if ``out`` is up to date, see `mark_of`.
-    progress : bool
-        Show a bar over the cells in a terminal.
+    fresh, progress : bool
+        Execute even if ``out`` is up to date, see `mark_of`; show a bar over the cells.
 
     Raises
     ------
-    OptionError
-        See `mecore.book.chapter.check_parameters`.
     MecoreError
         A cell failed; the notebook as far as it came lies beside ``out``.
     """
@@ -100,7 +88,7 @@ def _data(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _files_named_in(tree: ast.AST, imports: list[str]) -> Iterator[tuple[str, str]]:
-    """Published and measured tables that a notebook, or the study it shows, calls by their name."""
+    """Published and measured tables that a notebook, or the study it shows, names."""
     studies = [m for m in closure(imports) if m.startswith("mecore.studies.")]
     named = {text.strip("_") for text in strings_of(tree, *studies)}
     for folder in ("published", "measured"):
@@ -111,21 +99,21 @@ def _files_named_in(tree: ast.AST, imports: list[str]) -> Iterator[tuple[str, st
 
 def stored_mark(out: Path) -> str | None:
     """Return the mark of an executed notebook, if there is one."""
-    if not out.is_file():
-        return None
-    mark: str | None = nbformat.read(out, as_version=4).metadata.get("mecore")
-    return mark
+    return nbformat.read(out, as_version=4).metadata.get("mecore") if out.is_file() else None
 
 
 def _execute(
     notebook: Path, aside: Path, parameters: dict[str, Any], out: Path, mark: str, progress: bool
 ) -> None:
     # Papermill takes a second to import: who only asks what is up to date does without it.
+    from unittest.mock import patch
+
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        with _environment(ENVIRONMENT):
+        # The kernel begins with this environment; that of this process stays as it was.
+        with patch.dict(os.environ, ENVIRONMENT):
             papermill.execute_notebook(
                 notebook,
                 aside,
@@ -148,50 +136,31 @@ def _execute(
     clean(aside, mark, data)
 
 
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The environment that a kernel begins with; that of this process stays as it was."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
 def _failed(out: Path) -> Path:
     return out.with_suffix(".failed.ipynb")
 
 
 def seconds_file(out: Path) -> Path:
-    """Where the seconds of an executed notebook lie: beside it, never in it."""
+    """Return where the seconds of an executed notebook lie: beside it, never in it."""
     return out.with_suffix(".seconds.json")
 
 
 def section_seconds(path: Path) -> dict[str, float]:
     """Seconds that the cells under each heading of a notebook took, as papermill notes them."""
-    seconds: dict[str, float] = {}
-    heading = ""
+    seconds, heading = Counter[str](), ""
     for cell in nbformat.read(path, as_version=4).cells:
-        titles = [
-            x for x in cell.source.splitlines() if cell.cell_type == "markdown" and x[:1] == "#"
-        ]
-        heading = titles[-1].lstrip("# ") if titles else heading
-        seconds[heading] = seconds.get(heading, 0) + (cell.metadata.papermill.duration or 0)
+        if cell.cell_type == "markdown":
+            titles = re.findall(r"^#.*", cell.source, re.MULTILINE)
+            heading = titles[-1].lstrip("# ") if titles else heading
+        seconds[heading] += cell.metadata.papermill.duration or 0
     return {name: round(value, 2) for name, value in seconds.items()}
 
 
 def clean(path: Path, mark: str, data: str | None) -> None:
     """Remove what differs between executions, note what made the notebook, and name its data."""
     book = nbformat.read(path, as_version=4)
-    book.metadata = nbformat.from_dict(
-        {
-            "kernelspec": book.metadata.kernelspec,
-            "language_info": {"name": "python"},
-            "mecore": mark,
-        }
-    )
+    about = {"language_info": {"name": "python"}, "mecore": mark}
+    book.metadata = nbformat.from_dict({"kernelspec": book.metadata.kernelspec} | about)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number}"
         if "injected-parameters" in cell.metadata.get("tags", []):

@@ -1,7 +1,5 @@
 """The pages of the book that are made from chapters, and what each is executed with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +14,8 @@ class Page:
 
     Parameters
     ----------
-    chapter : str
-        Its notebook.
-    dataset : str
-        What it is run on; empty where the notebook itself says that.
+    chapter, dataset : str
+        Its notebook; what it is run on, empty where the notebook itself says that.
     seconds : (float, float)
         What it takes with one worker at full and at small scale, nothing stored yet, on a machine
         that counts as `mecore.book.progress.speed` 1. They say how long a first build will take.

@@ -1,7 +1,5 @@
 """What can be checked before anything is computed: a build must not fail at its very end."""
 
-from __future__ import annotations
-
 import importlib.util
 import shutil
 import tempfile
@@ -14,7 +12,7 @@ import yaml
 
 from mecore.book.chapter import chapter_notebook, check_parameters
 from mecore.book.pages import Page
-from mecore.book.render import check_pages, place_mathjax
+from mecore.book.render import jupyter_book, place_mathjax
 from mecore.data.datasets import PHANTOMS, open_dataset
 from mecore.data.features import read_features
 from mecore.data.files import sweep
@@ -25,20 +23,9 @@ _STALE = 3600.0  # seconds
 
 
 def check_places(folder: Path) -> None:
-    """Check that all folders can be written that a build of the book in a folder writes to.
-
-    Raises
-    ------
-    MecoreError
-        One cannot.
-    """
-    for place in (
-        folder / "chapters",
-        folder / "_build",
-        results_home(),
-        cache_home(),
-        data_home(),
-    ):
+    """Raise a `MecoreError` where a build of the book in a folder cannot write what it will."""
+    own = (folder / "chapters", folder / "_build")
+    for place in (*own, results_home(), cache_home(), data_home()):
         try:
             place.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=place).close()
@@ -53,19 +40,8 @@ def check_places(folder: Path) -> None:
 def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
     """Remove what a killed build has left, and check what a build needs.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the book.
-    pages : mapping of str to Page
-        Pages that are made from chapters.
-    scale : {"full", "small"}
-        At which they are executed.
-
-    Raises
-    ------
-    MecoreError
-        Something is missing or unknown.
+    ``pages`` are those that are made from chapters, executed at that scale. A `MecoreError` lists
+    what is missing or unknown.
     """
     sweep(folder)
     for left in data_home().glob(".phantom-*"):
@@ -76,7 +52,10 @@ def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
     for page in pages.values():
         check_parameters(chapter_notebook(page.chapter), page.parameters(scale))
     datasets = {page.parameters(scale).get("dataset") for page in pages.values()}
-    problems = [*_programs(), *_contents(folder, pages), *_external(datasets)]
+    programs = ("jupyter_book", "papermill", "ipykernel")
+    lacking = [name for name in programs if importlib.util.find_spec(name) is None]
+    problems = [f"{name} is not installed; pip install 'mecore[book]'" for name in lacking]
+    problems += [*_contents(folder, pages), *_external(datasets)]
     if problems:
         raise MecoreError("the book cannot be built:\n  " + "\n  ".join(problems), where=folder)
 
@@ -84,10 +63,7 @@ def check_build(folder: Path, pages: Mapping[str, Page], scale: str) -> None:
 def check_references(folder: Path, pages: Mapping[str, Page]) -> None:
     """Read all pages as they will be, less what their cells print, and follow their references.
 
-    Raises
-    ------
-    MecoreError
-        jupyter-book warns of something.
+    Errors are those of `mecore.book.render.jupyter_book`.
     """
     with tempfile.TemporaryDirectory() as scratch:
         book = Path(scratch) / "book"
@@ -95,19 +71,12 @@ def check_references(folder: Path, pages: Mapping[str, Page]) -> None:
         for name, page in pages.items():
             shutil.copyfile(chapter_notebook(page.chapter), book / "chapters" / f"{name}.ipynb")
         try:
-            check_pages(book)
+            jupyter_book(book, "--builder", "custom", "--custom-builder", "dummy")
         except MecoreError as error:
             raise MecoreError(error.what.replace(str(book), str(folder)), where=folder) from None
 
 
-def _programs() -> Iterator[str]:
-    for module in ("jupyter_book", "papermill", "ipykernel"):
-        if importlib.util.find_spec(module) is None:
-            yield f"{module} is not installed; pip install 'mecore[book]'"
-
-
 def _contents(folder: Path, pages: Mapping[str, Page]) -> Iterator[str]:
-    """Pages without a file, and files without a page, in the table of contents."""
     contents = yaml.safe_load((folder / "_toc.yml").read_text(encoding="utf-8"))
     listed = set(_files_of(contents))
     made = {f"chapters/{name}" for name in pages}
@@ -117,7 +86,6 @@ def _contents(folder: Path, pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 def _files_of(part: Any) -> Iterator[str]:
-    """Names of pages in a table of contents, however deep."""
     if isinstance(part, dict):
         yield from (str(part[key]) for key in ("root", "file") if key in part)
         part = list(part.values())
@@ -126,7 +94,6 @@ def _files_of(part: Any) -> Iterator[str]:
 
 
 def _external(datasets: set[Any]) -> Iterator[str]:
-    """What is missing of ready features, or damaged."""
     for name in sorted(datasets - {None, *PHANTOMS}):
         try:
             read_features(open_dataset(name))

@@ -4,16 +4,16 @@ Elsewhere it is extrapolated from what each part takes on a common machine, and 
 one counts. Parts that are finished correct the estimate of those to come.
 """
 
-from __future__ import annotations
-
 import heapq
 import json
 import shutil
 import sys
 import time
+import timeit
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mecore.book.pages import SCALES
 from mecore.data.files import write_json
 from mecore.data.places import cache_home
 
@@ -25,21 +25,15 @@ _TRUST = 30.0
 
 def speed() -> float:
     """Return how fast this machine counts, against the one the seconds in the code are from."""
-    best = float("inf")
-    for _ in range(3):
-        begun, total = time.perf_counter(), 0
-        for i in range(1_000_000):
-            total += i
-        best = min(best, time.perf_counter() - begun)
-    return _COUNT / best
+    counting = "for i in range(1_000_000): total += i"
+    return _COUNT / min(timeit.repeat(counting, "total = 0", number=1, repeat=3))
 
 
 def _file() -> Path:
     return cache_home() / "build-seconds.json"
 
 
-def stored_seconds(scale: str) -> dict[str, float]:
-    """Return the seconds that the parts of a build took when this machine last ran them."""
+def _stored_seconds(scale: str) -> dict[str, float]:
     try:
         found = json.loads(_file().read_text(encoding="utf-8"))
         return {str(k): float(v) for k, v in found[scale].items()}
@@ -49,27 +43,20 @@ def stored_seconds(scale: str) -> dict[str, float]:
 
 def store_seconds(scale: str, seconds: Mapping[str, float]) -> None:
     """Keep what the parts of a build took, for the estimates of later ones."""
-    known = {name: stored_seconds(name) for name in ("full", "small")}
-    write_json(_file(), known | {scale: known.get(scale, {}) | dict(seconds)})
+    known = {name: _stored_seconds(name) for name in SCALES}
+    write_json(_file(), known | {scale: known[scale] | dict(seconds)})
 
 
 def expected_seconds(usual: Mapping[str, float], scale: str) -> dict[str, float]:
     """Return what each part will take: as last time, else its usual seconds at this speed."""
-    stored, factor = stored_seconds(scale), speed()
+    stored, factor = _stored_seconds(scale), speed()
     return {name: stored.get(name, seconds / factor) for name, seconds in usual.items()}
 
 
 def time_left(running: Iterable[float], waiting: Iterable[float], lanes: int) -> float:
     """Return when the last part ends, if each lane takes the next one as soon as it is free.
 
-    Parameters
-    ----------
-    running : iterable of float
-        Seconds left of what runs now.
-    waiting : iterable of float
-        Seconds of what comes, in this order.
-    lanes : int
-        Parts that run at once.
+    Given are the seconds left of what runs now, and those of what comes, in this order.
     """
     ends = sorted(running)
     ends = [0.0] * (lanes - len(ends)) + ends
@@ -79,24 +66,12 @@ def time_left(running: Iterable[float], waiting: Iterable[float], lanes: int) ->
 
 
 def clock(seconds: float) -> str:
-    """Return seconds as minutes and seconds.
-
-    Examples
-    --------
-    >>> clock(75.2)
-    '1:15'
-    """
+    """Return seconds as minutes and seconds, such as ``1:15``."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def roughly(seconds: float) -> str:
-    """Return an estimate in words.
-
-    Examples
-    --------
-    >>> roughly(20), roughly(100)
-    ('less than a minute', 'about 2 minutes')
-    """
+    """Return an estimate in words, such as ``about 2 minutes`` for 100 seconds."""
     minutes = -(-int(seconds) // 60)
     return f"about {minutes} minutes" if minutes > 1 else "less than a minute"
 

@@ -1,7 +1,5 @@
 """The book rendered from executed notebooks by jupyter-book, offline, every warning an error."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import re
@@ -26,53 +24,36 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 def place_mathjax(folder: Path) -> None:
     """Copy MathJax from its wheel into a book; the SVG bundle is one file and needs no fonts.
 
-    Raises
-    ------
-    MecoreError
-        The wheel is not installed.
+    A wheel that is not installed is a `MecoreError`.
     """
     target = folder / "static" / "mathjax" / "tex-svg.js"
     try:
         files = importlib.metadata.files("sphinx-mathjax-offline") or []
         source = next(f for f in files if f.as_posix().endswith("mathjax/tex-svg.js"))
     except (importlib.metadata.PackageNotFoundError, StopIteration):
-        raise MecoreError(
-            "MathJax not found", todo="pip install sphinx-mathjax-offline"
-        ) from None  # fmt: skip
+        todo = "pip install sphinx-mathjax-offline"
+        raise MecoreError("MathJax not found", todo=todo) from None
     if not target.is_file():
         write_whole(target, lambda aside: shutil.copyfile(str(source.locate()), aside))
 
 
 def render(folder: Path) -> None:
-    """Render the pages of a book folder to ``_build/html``, whole or not at all.
-
-    Raises
-    ------
-    MecoreError
-        jupyter-book warned of something.
-    """
+    """Render the pages of a book folder to ``_build/html``, whole or not at all."""
     # From nothing: what an earlier build left behind would show in the bytes of this one.
     aside, html = folder / "_build" / ".aside", folder / "_build" / "html"
     shutil.rmtree(aside, ignore_errors=True)
-    _jupyter_book(folder, "--path-output", str(aside))
+    jupyter_book(folder, "--path-output", str(aside))
     shutil.rmtree(html, ignore_errors=True)
     (aside / "_build" / "html").rename(html)
     shutil.rmtree(aside)
 
 
-def check_pages(folder: Path) -> None:
-    """Read all pages of a copy of a book and follow their references, but write nothing.
+def jupyter_book(folder: Path, *options: str) -> None:
+    """Build a book folder with some options of ``jupyter-book build``.
 
-    Raises
-    ------
-    MecoreError
-        jupyter-book warned of something.
+    Any warning is a `MecoreError`: a figure without its file or a dead reference must not be
+    published.
     """
-    _jupyter_book(folder, "--builder", "custom", "--custom-builder", "dummy")
-
-
-def _jupyter_book(folder: Path, *options: str) -> None:
-    # Warnings are errors: a figure without its file or a dead reference must not be published.
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "-W", "-n",
                "--keep-going", *options]  # fmt: skip
     reading, held = os.pipe()

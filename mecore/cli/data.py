@@ -1,10 +1,9 @@
 """``mecore data …``: the databases that are known, whether a copy is ready, a first manifest."""
 
-from __future__ import annotations
-
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -65,6 +64,8 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
     frames are missing or broken, and what to do. Ends with exit code 0 only if the copy is usable;
     then its folder is remembered, and --data-root can be left out from now on.
     """
+    from tqdm import tqdm
+
     from mecore.data.check import check_database, default_workers
     from mecore.data.composite import known_composites
     from mecore.data.datasets import PHANTOMS, known_root, phantom_root, remember_root
@@ -80,7 +81,8 @@ def check(name: str, root: Path | None, deep: bool, every: bool) -> None:
     if root is None:
         todo = f"mecore data check {name} --root DIR"
         raise click.UsageError(f"say where your copy of {manifest.name} lies: {todo}")
-    report = check_database(manifest, root, deep=deep, workers=default_workers(), progress=_bar)
+    bar = partial(tqdm, unit="video", disable=not sys.stderr.isatty(), delay=2, leave=False)
+    report = check_database(manifest, root, deep=deep, workers=default_workers(), progress=bar)
     _print_report(report, root, None if every else SHOWN)
     if not report.usable:
         sys.exit(1)
@@ -107,13 +109,7 @@ def _check_composite(name: str) -> None:
     click.echo("\nReady.")
 
 
-def _bar(places: list[Any]) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(places, unit="video", disable=not sys.stderr.isatty(), delay=2, leave=False)
-
-
-def _print_report(report: Report, root: Path, shown: int | None) -> None:
+def _print_report(report: "Report", root: Path, shown: int | None) -> None:
     scan, reading = report.scan, report.scan.reading
     manifest, edition = scan.manifest, reading.edition.edition or scan.manifest.edition
     source = "" if reading.path == root else f", {reading.path.relative_to(root)}"

@@ -1,7 +1,5 @@
 """The command line: ``mecore …``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -132,7 +130,7 @@ def spot(video: Path, method: str, out: Path | None, **options: Any) -> None:
     _tell(spot_video(video, method, out or video.with_name(f"{video.stem}-{method}"), **options))
 
 
-def _tell(report: Report) -> None:
+def _tell(report: "Report") -> None:
     click.echo(f"{report.summary}\nWritten: {', '.join(map(str, report.files))}")
 
 
@@ -149,10 +147,7 @@ def _tell(report: Report) -> None:
               help="Any other parameter of the notebook.")  # fmt: skip
 @click.option("--out", type=_PATH,
               help="Executed notebook.  [default: results/<name>/<dataset>.ipynb]")  # fmt: skip
-def chapter(
-    name: str, dataset: str | None, data_root: str | None, scale: str | None, workers: int,
-    scheduler: str | None, pairs: Iterable[tuple[str, str]], out: Path | None,
-) -> None:  # fmt: skip
+def chapter(name: str, pairs: Iterable[tuple[str, str]], out: Path | None, **options: Any) -> None:
     """Run chapter NAME of the study on a database.
 
     \b
@@ -168,9 +163,9 @@ def chapter(
     from mecore.book.execute import run_chapter
     from mecore.data.places import results_home
 
-    named = {"dataset": dataset, "data_root": data_root, "scale": scale, "scheduler": scheduler}
-    given: dict[str, Any] = dict(pairs) | {"workers": workers}
-    given |= {key: value for key, value in named.items() if value is not None}
+    # They stand in the executed notebook in this order.
+    order = ("workers", "dataset", "data_root", "scale", "scheduler")
+    given = dict(pairs) | {key: options[key] for key in order if options[key] is not None}
     known = defaults(chapter_notebook(name))
     data = Path(str(given.get("dataset", known.get("dataset", name)))).stem
     out = out or results_home() / name / f"{data}.ipynb"

@@ -4,8 +4,6 @@ Frame numbers are converted once, here: 0-based, onset and offset both inclusive
 is ``<NA>``. Whatever a rule of the manifest does not explain is refused with file, row and column.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import pandas as pd
 
 from mecore.data.find import Problem, annotation_file, find_videos, left_out, listed
 from mecore.data.frames import number_images
-from mecore.data.records import Record, Table, correct, read_join, read_records
+from mecore.data.records import Record, Table, TableRows, correct, read_join, read_records
 from mecore.data.schema import Annotations, Edition, Join, Manifest
 from mecore.errors import DataError, nearest
 
@@ -34,10 +32,9 @@ class Reading:
     ----------
     path, edition
         The file and which edition it is; the data root where there is none.
-    samples : DataFrame
-        One row per expression, columns `COLUMNS`; frames as nullable integers.
-    places : list of str
-        File, sheet and row of each of them.
+    samples, places
+        One row per expression, columns `COLUMNS`, frames as nullable integers; and the file, sheet
+        and row of each.
     corrections : DataFrame
         One row per correction of the manifest: what it sets and why, ``applied``, ``status``.
     rows : DataFrame
@@ -68,13 +65,9 @@ def refuse(problems: list[Problem], name: str) -> None:
 def read_annotations(manifest: Manifest, root: Path) -> Reading:
     """Read every annotated expression of a database, and list what is wrong with it.
 
-    Raises
-    ------
-    DataError
-        File, sheet or column not found, or a file that is no spreadsheet.
+    A file, sheet or column that is not found, or a file that is no spreadsheet, is a `DataError`.
     """
     problems: list[Problem] = []
-    notes: list[Problem] = []
     if manifest.annotations.file is None:
         path, edition = root, Edition(name="", edition="no table: the folders say it all")
         table, records = _from_folders(manifest, root, problems)
@@ -82,13 +75,14 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
         path, edition = annotation_file(manifest, root)
         table, records = read_records(manifest, path, problems)
     joined = read_join(manifest, root)
-    status = correct(manifest.corrections, [*records, *(joined[1] if joined else [])])
-    _join(manifest.annotations.join, records, joined, root, notes)
+    corrected = [*records, *(joined[1] if joined else [])]
+    status = [correct(c, corrected) for c in manifest.corrections]
+    _join(manifest.annotations.join, (table, records), joined, root)
     done: list[Record] = []
     for record in records:
         with listed(problems):
-            done += _complete(record, manifest, table, notes)
-    done = _without_repeats(done, table, notes)
+            done += _complete(record, manifest, table)
+    done = _without_repeats(done, table)
     _number_samples(done)
     excluded = {(e.subject, e.video, e.sample) for e in manifest.exclude if e.sample}
     done = [r for r in done if (r["subject"], r["video"], r["sample"]) not in excluded]
@@ -98,13 +92,11 @@ def read_annotations(manifest: Manifest, root: Path) -> Reading:
     done.sort(key=lambda r: (r["subject"], r["video"], r["onset"], r["sample"]))
     types = dict.fromkeys(FRAMES, "Int64") | {"fps": "float64"}
     samples = pd.DataFrame(done, columns=COLUMNS).astype(types)
-    places = [table.at(r) for r in done]
-    return Reading(path, edition, samples, places, pd.DataFrame(report), rows, problems, notes)
+    places, corrections = [table.at(r) for r in done], pd.DataFrame(report)
+    return Reading(path, edition, samples, places, corrections, rows, problems, table.notes)
 
 
-def _from_folders(
-    manifest: Manifest, root: Path, problems: list[Problem]
-) -> tuple[Table, list[Record]]:
+def _from_folders(manifest: Manifest, root: Path, problems: list[Problem]) -> TableRows:
     """One record for each clip, from its first to its last image."""
     layout, places, found = find_videos(manifest, root)
     problems += found
@@ -124,47 +116,39 @@ def _from_folders(
     return Table(str(root), [], 0, [], {}), records
 
 
-def _join(
-    join: Join | None, records: list[Record], joined: tuple[Table, list[Record]] | None,
-    root: Path, notes: list[Problem],
-) -> None:  # fmt: skip
+def _join(join: Join | None, own: TableRows, joined: TableRows | None, root: Path) -> None:
     if join is None:
         return
+    table, records = own
+    fields = sorted(set(join.columns) - set(join.by))
     if joined is None:
-        fields = ", ".join(sorted(set(join.columns) - set(join.by)))
-        notes.append(Problem(str(root), f"{fields} unknown: {join.file} is not there",
-                             "put that table below the data root"))  # fmt: skip
+        what = f"{', '.join(fields)} unknown: {join.file} is not there"
+        table.notes.append(Problem(str(root), what, "put that table below the data root"))
         return
-    table, others = joined
-
-    def key(record: Record) -> tuple[str, ...]:
-        return tuple(record[f].casefold() for f in join.by)
-
-    found = {key(other): other for other in others}
+    other, rows = joined
+    found = {tuple(row[f].casefold() for f in join.by): row for row in rows}
     for record in records:
-        other = found.pop(key(record), {})
-        record.update({f: other[f] for f in join.columns if f in other and f not in join.by})
+        row = found.pop(tuple(record[f].casefold() for f in join.by), {})
+        record.update({f: row[f] for f in fields if f in row})
     if found:
-        first = next(iter(found.values()))
-        notes.append(Problem(table.at(first), f"{len(found)} rows belong to no row of the "
-                             f"annotations, the first: {', '.join(key(first))}"))  # fmt: skip
+        key, row = next(iter(found.items()))
+        what = f"{len(found)} rows belong to no row of the annotations, the first: {', '.join(key)}"
+        table.notes.append(Problem(other.at(row), what))
 
 
-def _complete(
-    record: Record, manifest: Manifest, table: Table, notes: list[Problem]
-) -> list[Record]:
+def _complete(record: Record, manifest: Manifest, table: Table) -> list[Record]:
     """Turn the text of one row into rows of the samples table, or say what is wrong with it."""
     sheet = manifest.annotations
     record = dict(record)
     for field, other in sheet.fallback.items():
         if _is_missing(record.get(field, ""), field, sheet):
             record[field] = record.get(other, "")
-            notes.append(Problem(table.at(record, field), f"{field} unknown; taken as the {other}"))
+            table.note(f"{field} unknown; taken as the {other}", record, field)
     if "onset unknown: leave out" in sheet.repair and _is_missing(record["onset"], "onset", sheet):
-        notes.append(Problem(table.at(record, "onset"), "onset unknown; left out"))
+        table.note("onset unknown; left out", record, "onset")
         return []
     record |= {f: _frame(record, f, sheet, table) for f in FRAMES}
-    _check_order(record, sheet, table, notes)
+    _check_order(record, sheet, table)
     emotion = record["emotion"].strip().lower()
     if not manifest.knows(emotion):
         known = [*manifest.class_of, *manifest.other_emotions]
@@ -174,22 +158,20 @@ def _complete(
     record["database"], record["fps"], record["extra"] = manifest.id, manifest.fps, False
     units = record.get("action_units", "")
     record["action_units"] = "" if units in sheet.missing else units
-    return [record, *_further(record, sheet, table, notes)]
+    return [record, *_further(record, sheet, table)]
 
 
 def _kind(record: Record, sheet: Annotations, table: Table) -> str:
     kind = record.get("kind", "micro")
     if not sheet.kinds or "kind" not in record:
         return kind if kind in ("micro", "macro") else "micro"
-    known = {name.casefold(): value for name, value in sheet.kinds.items()}
-    if kind.casefold() not in known:
-        raise _unknown("kind", kind, sheet.kinds, table, record)
-    return known[kind.casefold()]
+    for name, value in sheet.kinds.items():
+        if name.casefold() == kind.casefold():
+            return value
+    raise _unknown("kind", kind, sheet.kinds, table, record)
 
 
-def _further(
-    record: Record, sheet: Annotations, table: Table, notes: list[Problem]
-) -> list[Record]:
+def _further(record: Record, sheet: Annotations, table: Table) -> list[Record]:
     """Second and third expressions of a row: within its bounds, and not told twice."""
     told = {(record["onset"], record["offset"])}
     low, high = (int(t) - sheet.first_frame if t.isdigit() else None for t in record["bounds"])
@@ -204,8 +186,8 @@ def _further(
             onset, offset = 0, -1
         beyond = (low is not None and onset < low) or (high is not None and offset > high)
         if onset > offset or beyond or (onset, offset) in told:
-            notes.append(Problem(table.at(record), f"interval {number} ({first} to {last}) lies "
-                                 "outside its clip, or repeats another; left out"))  # fmt: skip
+            why = "lies outside its clip, or repeats another; left out"
+            table.note(f"interval {number} ({first} to {last}) {why}", record)
             continue
         told.add((onset, offset))
         extra.append(record | {"onset": onset, "apex": pd.NA, "offset": offset, "extra": True})
@@ -236,18 +218,17 @@ def _frame(record: Record, field: str, sheet: Annotations, table: Table) -> int 
     return number
 
 
-def _check_order(record: Record, sheet: Annotations, table: Table, notes: list[Problem]) -> None:
+def _check_order(record: Record, sheet: Annotations, table: Table) -> None:
     onset, apex, offset = (record[f] for f in FRAMES)
     if onset > offset:
-        what = f"onset {onset} after offset {offset} (from 0)"
-        raise table.error(what, record, "onset", CORRECT)
+        raise table.error(f"onset {onset} after offset {offset} (from 0)", record, "onset", CORRECT)
     if apex is pd.NA or onset <= apex <= offset:
         return
     what = f"apex {apex} outside its interval {onset} to {offset} (from 0)"
     if "apex outside: unknown" not in sheet.repair:
         raise table.error(what, record, "apex", CORRECT)
     record["apex"] = pd.NA
-    notes.append(Problem(table.at(record, "apex"), f"{what}; taken as unknown"))
+    table.note(f"{what}; taken as unknown", record, "apex")
 
 
 def _unknown(what: str, value: str, known: Any, table: Table, record: Record) -> DataError:
@@ -255,14 +236,13 @@ def _unknown(what: str, value: str, known: Any, table: Table, record: Record) ->
     return table.error(f"unknown {what} {value!r}; {nearest(value, known)}", record, what, todo)
 
 
-def _without_repeats(records: list[Record], table: Table, notes: list[Problem]) -> list[Record]:
+def _without_repeats(records: list[Record], table: Table) -> list[Record]:
     """Drop rows that say the very same as an earlier one."""
     seen: dict[tuple[str, ...], Record] = {}
     for record in records:
         first = seen.setdefault(tuple(str(record.get(f)) for f in (*COLUMNS, "extra")), record)
         if first is not record:
-            row = f"says the same as row {first['row']}; counted once"
-            notes.append(Problem(table.at(record), row))
+            table.note(f"says the same as row {first['row']}; counted once", record)
     return list(seen.values())
 
 

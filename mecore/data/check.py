@@ -1,7 +1,5 @@
 """Is a copy of a database complete and ready? What was expected, what was found, what to do."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +30,7 @@ class Report:
     counts : DataFrame
         One row per count: ``what``, ``expected`` (missing where unknown), ``found``.
     subjects : DataFrame
-        One row per subject: expressions in the sheet; videos that they need, and those on disk;
-        frames.
+        One row per subject: expressions in the sheet, videos that they need and on disk, frames.
     problems, notes : list of Problem
         What must be put right; what should be known.
     """
@@ -59,15 +56,10 @@ def check_database(
     ----------
     deep : bool
         Decode every frame; otherwise the first and last bytes of each image are read.
-    workers : int
-        Threads that read.
-    progress : callable
-        Wraps the list of videos, twice, to show how far it came.
+    workers, progress
+        Threads that read; what wraps the list of videos, twice, to show how far it came.
 
-    Raises
-    ------
-    DataError
-        See `mecore.data.scan.scan_database`.
+    Errors are those of `mecore.data.scan.scan_database`.
     """
     scan = scan_database(manifest, root, progress)
     problems, notes = list(scan.problems), list(scan.notes)
@@ -119,9 +111,7 @@ def expected_counts(expected: Expected) -> str:
 
 def _look_at(manifest: Manifest, path: Path, deep: bool) -> tuple[list[Problem], list[Problem]]:
     """Broken images and gaps of one video."""
-    layout = manifest.layout
-    gaps: list[Problem] = []
-    broken: list[Problem] = []
+    layout, gaps, broken = manifest.layout, list[Problem](), list[Problem]()
     if layout.image is not None:
         numbered = number_images(path, layout.image)
         if missing := missing_numbers(list(numbered)):
@@ -137,20 +127,16 @@ def _look_at(manifest: Manifest, path: Path, deep: bool) -> tuple[list[Problem],
 
 def _broken(paths: Iterable[Path]) -> Iterator[Problem]:
     todo = "copy this image again"
-    wrong, sizes = 0, Counter[tuple[int, int]]()
-    for path in paths:
-        size, what = inspect_image(path)
-        if what:
-            wrong += 1
-            if wrong <= SHOWN:
-                yield Problem(str(path), what, todo)
-        elif size:
-            sizes[size] += 1
-    if wrong > SHOWN:
-        yield Problem(str(path.parent), f"{wrong} images are broken in all", todo)
+    looks = [(path, *inspect_image(path)) for path in paths]
+    folder = str(looks[0][0].parent)
+    wrong = [Problem(str(path), what, todo) for path, _, what in looks if what]
+    yield from wrong[:SHOWN]
+    if len(wrong) > SHOWN:
+        yield Problem(folder, f"{len(wrong)} images are broken in all", todo)
+    sizes = Counter(size for _, size, what in looks if size and not what)
     if len(sizes) > 1:
         found = ", ".join(f"{w}×{h} ({n} images)" for (w, h), n in sizes.most_common(3))
-        yield Problem(str(path.parent), f"images of different sizes: {found}", todo)
+        yield Problem(folder, f"images of different sizes: {found}", todo)
 
 
 def _surplus(scan: Scan) -> list[Problem]:

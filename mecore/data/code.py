@@ -4,8 +4,6 @@ A value depends on the module that computes it and on all that this module impor
 package, directly or not: its import closure. Comments and docstrings change nothing.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -15,29 +13,20 @@ import mecore
 from mecore.data.files import digest
 
 _PACKAGE = Path(mecore.__file__).parent
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(*modules: str) -> str:
-    """Return a digest of the import closure of some modules.
-
-    Parameters
-    ----------
-    modules : str
-        Names such as ``"mecore.descriptors.mdmo"``.
-    """
+    """Return a digest of the import closure of modules, such as ``mecore.descriptors.mdmo``."""
     return digest({name: _digest(name) for name in closure(modules)})
 
 
 @cache
 def package_digest() -> str:
     """Return a digest of the whole package, to tell whether a process has the same one."""
-    files = sorted(_PACKAGE.rglob("*.py"))
-    parts = [p.relative_to(_PACKAGE.parent).with_suffix("").parts for p in files]
-    return digest({name: _digest(name) for name in map(_name, parts)})
-
-
-def _name(parts: tuple[str, ...]) -> str:
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    files = (p.relative_to(_PACKAGE.parent).with_suffix("") for p in sorted(_PACKAGE.rglob("*.py")))
+    names = [".".join(p.parts).removesuffix(".__init__") for p in files]
+    return digest({name: _digest(name) for name in names})
 
 
 def closure(modules: Iterable[str]) -> list[str]:
@@ -97,20 +86,12 @@ def _source(module: str) -> str:
 
 @cache
 def _tree(module: str) -> ast.Module:
+    """Code of a module without its docstrings."""
     tree = ast.parse(_source(module))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            body.pop(0)
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            node.body.pop(0)
     return tree
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 @cache

@@ -1,14 +1,9 @@
 """Composites: several databases as one, with one set of classes, rebuilt by rule.
 
-The composite of MEGC2019 [1]_ takes the samples of three classes from SMIC-HS, CASME II and SAMM.
-Subject ids carry the name of their database (``casme2-01``): they collide otherwise.
-
-References
-----------
-.. [1] See et al. (2019). MEGC 2019: the second facial micro-expressions grand challenge. IEEE FG.
+That of MEGC2019 (See et al. 2019. MEGC 2019: the second facial micro-expressions grand challenge.
+IEEE FG) takes the samples of three classes from SMIC-HS, CASME II and SAMM. Subject ids carry the
+name of their database (``casme2-01``): they collide otherwise.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,15 +56,10 @@ class Composite(Strict):
 
 @dataclass(frozen=True)
 class CompositeDatabase:
-    """A composite, opened: its tables, and the databases that its frames are read from.
+    """A composite, opened: its tables, and by name the databases that its frames are read from.
 
-    Parameters
-    ----------
-    parts : dict of Database
-        By name, each with its own root and layout.
-    samples, videos : DataFrame
-        As in `Database`; subjects carry the name of their database. Samples have a column
-        ``class``.
+    ``samples`` and ``videos`` are as in `Database`, but subjects carry the name of their database,
+    and samples have a column ``class``.
     """
 
     composite: Composite
@@ -101,13 +91,7 @@ def known_composites() -> dict[str, Path]:
 
 
 def load_composite(name: str) -> Composite:
-    """Read the rule of a composite.
-
-    Raises
-    ------
-    ManifestError
-        Unknown id, or a rule that contradicts itself.
-    """
+    """Read the rule of a composite; an unknown id, or a contradiction, is a `ManifestError`."""
     known = known_composites()
     if name not in known:
         raise ManifestError(f"no composite is called {name!r}; {nearest(name, known)}")
@@ -115,73 +99,45 @@ def load_composite(name: str) -> Composite:
 
 
 def join_subject(dataset: str, subject: str) -> str:
-    """Put the name of the database before a subject id, which is unique in its database only.
-
-    Examples
-    --------
-    >>> join_subject("cas_me_2", "15")
-    'cas_me_2-15'
-    """
+    """Put the name of the database before a subject id, which is unique in its database only."""
     return f"{dataset}{SEPARATOR}{subject}"
 
 
 def split_subject(subject: str, datasets: Iterable[str]) -> tuple[str, str]:
-    """Take the name of its database off a subject id, the inverse of `join_subject`.
+    """Take the name of its database off a subject id: ``phantom-short``, ``01``.
 
-    Ids of databases and of subjects may hold the separator, so the databases must be known.
-
-    Raises
-    ------
-    DataError
-        It carries the name of none of them.
-
-    Examples
-    --------
-    >>> split_subject("phantom-short-01", ["phantom-short", "phantom-long"])
-    ('phantom-short', '01')
+    Ids of databases and of subjects may hold the separator, so the databases must be known; a
+    subject of none of them is a `DataError`.
     """
     known = sorted(datasets, key=len, reverse=True)
     for dataset in known:
-        if subject.startswith(join_subject(dataset, "")):
-            return dataset, subject.removeprefix(join_subject(dataset, ""))
-    raise DataError(
-        f"subject {subject!r} is of no database; {nearest(subject.rpartition(SEPARATOR)[0], known)}"
-    )
+        if subject.startswith(before := join_subject(dataset, "")):
+            return dataset, subject.removeprefix(before)
+    near = nearest(subject.rpartition(SEPARATOR)[0], known)
+    raise DataError(f"subject {subject!r} is of no database; {near}")
 
 
 def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:
     """Choose the samples of one database that belong to a composite.
 
-    Returns
-    -------
-    DataFrame
-        The micro-expressions of its classes, with the column ``class``, and subjects that carry
-        the name of the database.
+    They are the micro-expressions of its classes. They get a column ``class``, and subjects that
+    carry the name of the database.
     """
     class_of = {e: name for name, emotions in part.classes.items() for e in emotions}
     left_out = {(x.subject, x.video) for x in part.leave_out}
     keys = pd.Series(list(zip(samples.subject, samples.video, strict=True)), index=samples.index)
     chosen = (samples.kind == "micro") & samples.emotion.isin(class_of) & ~keys.isin(left_out)
-    taken = samples[chosen].copy()
+    taken = samples[chosen].reset_index(drop=True)
     taken["class"] = taken.emotion.map(class_of).astype("string")
     taken["subject"] = [join_subject(part.dataset, s) for s in taken.subject]
-    return taken.reset_index(drop=True)
+    return taken
 
 
 def read_composite(name: str, roots: Mapping[str, Path]) -> pd.DataFrame:
     """Rebuild the samples table of a composite from annotation files alone.
 
-    Parameters
-    ----------
-    name : str
-        Such as ``"megc2019"``.
-    roots : mapping
-        Folder of each database by id.
-
-    Raises
-    ------
-    DataError
-        A root is not named, or an annotation file cannot be read.
+    ``roots`` holds the folder of each database by id. One that is not named, or an annotation file
+    that cannot be read, is a `DataError`.
     """
     tables = []
     for part in load_composite(name).parts:
@@ -192,24 +148,15 @@ def read_composite(name: str, roots: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def open_composite(name: str, roots: Mapping[str, Path]) -> CompositeDatabase:
-    """Open a composite with its frames.
-
-    Raises
-    ------
-    DataError
-        See `read_composite` and `mecore.data.database.open_database`.
-    """
+    """Open a composite with its frames, see `read_composite` and `open_database`."""
     composite = load_composite(name)
     parts, samples, videos = {}, [], []
     for part in composite.parts:
-        database = open_database(part.manifest, _root(part, roots))
-        taken = take_part(part, database.samples)
-        clips = set(zip(taken.subject, taken.video, strict=True))
+        database = parts[part.dataset] = open_database(part.manifest, _root(part, roots))
+        samples.append(taken := take_part(part, database.samples))
         subjects = [join_subject(part.dataset, s) for s in database.videos.subject]
-        own = database.videos.assign(subject=subjects)
-        parts[part.dataset] = database
-        samples.append(taken)
-        videos.append(own[[key in clips for key in zip(own.subject, own.video, strict=True)]])
+        clips = taken[["subject", "video"]].drop_duplicates()
+        videos.append(database.videos.assign(subject=subjects).merge(clips))
     tables = (pd.concat(t, ignore_index=True) for t in (samples, videos))
     return CompositeDatabase(composite, parts, *tables)
 

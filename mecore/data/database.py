@@ -1,9 +1,8 @@
 """A database on disk: its manifest, its samples and videos tables, and the frames of each video."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -21,10 +20,9 @@ class Database:
 
     Parameters
     ----------
-    samples : DataFrame
-        One row per expression (`mecore.data.annotations.COLUMNS`).
-    videos : DataFrame
-        One row per video, also of those without any expression (`mecore.data.scan.VIDEO_COLUMNS`).
+    samples, videos : DataFrame
+        One row per expression (`mecore.data.annotations.COLUMNS`), and per video, also of those
+        without any expression (`mecore.data.scan.VIDEO_COLUMNS`).
     corrections : DataFrame
         Corrections of the manifest, and whether each found what it corrects.
     """
@@ -52,7 +50,7 @@ class Database:
         """Return the class of each sample, ``<NA>`` where its emotion is in none."""
         return samples["emotion"].map(self.manifest.class_of).astype("string")
 
-    def select(self, subjects: list[str]) -> Database:
+    def select(self, subjects: list[str]) -> Self:
         """Return the part of the database that belongs to some subjects."""
         unknown = sorted(set(subjects) - set(self.videos.subject))
         if unknown:
@@ -72,20 +70,10 @@ class Database:
 
 
 def open_database(manifest: Manifest | str | Path, root: Path) -> Database:
-    """Open the user's copy of a database, as it was delivered.
+    """Open the user's copy of a database, as it was delivered, by its manifest or `load_manifest`.
 
-    Parameters
-    ----------
-    manifest : Manifest, str or Path
-        The manifest, its id, or a YAML file.
-
-    Raises
-    ------
-    ManifestError
-        See `mecore.data.manifest.load_manifest`.
-    DataError
-        Missing root, no video where the manifest says they lie, an annotated video that is not
-        there, an expression outside its video, a row that is refused.
+    A missing root, no video where the manifest says they lie, an annotated video that is not there,
+    an expression outside its video, or a row that is refused, are a `DataError`.
     """
     if not isinstance(manifest, Manifest):
         manifest = load_manifest(manifest)

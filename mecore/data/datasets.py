@@ -1,7 +1,5 @@
 """Databases by name: a manifest and the folder of its data; the phantom is rendered on demand."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import asdict
@@ -28,15 +26,8 @@ def phantom_root(
 ) -> Path:
     """Return the folder of a phantom, rendering it first if it is not there.
 
-    Parameters
-    ----------
-    name : {"phantom-short", "phantom-long"}
-    scale : {"full", "small"}
-        The default set, or fewer people and shorter videos.
-    workers : int
-        Processes that render; they do not change a pixel.
-    progress : bool
-        Show a bar in a terminal.
+    The ``small`` scale has fewer people and shorter videos. The number of processes that render
+    does not change a pixel; ``progress`` shows a bar in a terminal.
     """
     # The renderer is imported where a phantom is opened, and nowhere else in the library.
     from mecore.phantom import write_phantom
@@ -52,7 +43,7 @@ def phantom_folder(name: str, scale: Scale = "full") -> Path:
     return _phantom(name, scale)[1]
 
 
-def _phantom(name: str, scale: Scale) -> tuple[PhantomSpec, Path]:
+def _phantom(name: str, scale: Scale) -> tuple["PhantomSpec", Path]:
     from mecore.phantom import SPECS
 
     if scale not in ("full", "small"):
@@ -106,20 +97,16 @@ def open_dataset(
     scale, workers, progress
         See `phantom_root`; other databases are always taken whole.
 
-    Raises
-    ------
-    ManifestError, DataError
-        See `mecore.data.database.open_database`.
+    Errors are those of `mecore.data.database.open_database`.
     """
     manifest = load_manifest(dataset)
     given = Path(data_root).expanduser().absolute() if data_root else known_root(manifest.id)
     if given is not None:
         return open_database(manifest, given)
     if manifest.id not in PHANTOMS:
-        raise DataError(
-            f"{manifest.name} is licensed: say where your copy lies", where=dataset,
-            todo=f"mecore data check {manifest.id} --root DIR, which remembers the folder; or "
-            f"--data-root DIR (the folder of {manifest.annotations.file_name})",
-        )  # fmt: skip
+        todo = (f"mecore data check {manifest.id} --root DIR, which remembers the folder; or "
+                f"--data-root DIR (the folder of {manifest.annotations.file_name})")  # fmt: skip
+        what = f"{manifest.name} is licensed: say where your copy lies"
+        raise DataError(what, where=dataset, todo=todo)
     root = phantom_root(manifest.id, scale, workers=workers, progress=progress)
     return open_database(manifest, root)

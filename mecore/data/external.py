@@ -1,11 +1,8 @@
 """External files: landmark models and published weights, by name, verified, never committed.
 
 The registry lists address, sha256, licence and citation. A folder named in ``$MECORE_EXTERNAL``
-is looked in first, so that everything works without a network; a file found there is verified
-like a fetched one.
+is looked in first, so that all works without a network; its files are verified like fetched ones.
 """
-
-from __future__ import annotations
 
 import importlib.util
 import shutil
@@ -13,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -35,13 +33,7 @@ def registry() -> dict[str, dict[str, str]]:
 
 
 def file_set(name: str) -> dict[str, str]:
-    """Return the hashes of one set by relative path.
-
-    Raises
-    ------
-    ExternalFileError
-        No set of that name.
-    """
+    """Return the hashes of one set by relative path; an `ExternalFileError` for an unknown name."""
     known = registry()
     if name not in known:
         raise ExternalFileError(f"no set of files is called {name!r}; {nearest(name, known)}")
@@ -52,15 +44,9 @@ def file_set(name: str) -> dict[str, str]:
 def locate(name: str, path: str) -> Path:
     """Return a verified local copy of one file of a set, without any network.
 
-    Parameters
-    ----------
-    name, path : str
-        Set, e.g. ``"mean-weights"``, and path within it, as in `file_set`.
-
-    Raises
-    ------
-    ExternalFileError
-        Not there (the message names the command that fetches it), or damaged.
+    ``name`` is that of a set, e.g. ``mean-weights``, ``path`` within it as in `file_set`. A file
+    that is not there (the message names the command that fetches it), or damaged, is an
+    `ExternalFileError`.
     """
     hashes, about = file_set(name), registry()[name]
     if path not in hashes:
@@ -72,22 +58,16 @@ def locate(name: str, path: str) -> Path:
         what = f"{about['title']} not found; looked in {looked}"
         raise ExternalFileError(what, todo=f"mecore fetch {name}")
     if (digits := file_sha256(found)) != hashes[path]:
-        raise ExternalFileError(
-            f"damaged: sha256 {digits}, expected {hashes[path]} ({found.stat().st_size} bytes)",
-            where=found, todo=f"delete it, then: mecore fetch {name}",
-        )  # fmt: skip
+        size = found.stat().st_size
+        what = f"damaged: sha256 {digits}, expected {hashes[path]} ({size} bytes)"
+        raise ExternalFileError(what, where=found, todo=f"delete it, then: mecore fetch {name}")
     return found
 
 
 def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = False) -> list[Path]:
-    """Fetch a set, or some of its files, from their owner; files that are there are kept.
+    """Fetch a set, or some paths of it (see `locate`), from their owner; what is there is kept.
 
-    Parameters
-    ----------
-    name, paths
-        Set and paths within it, see `locate`; all of them by default.
-    progress : bool
-        Show a progress bar for each file.
+    With ``progress``, a bar counts the files.
     """
     hashes, about = file_set(name), registry()[name]
     box = pooch.create(
@@ -121,45 +101,36 @@ def _remote(path: str, about: dict[str, str]) -> str:
     return quote(about.get(f"remote {file.suffix}", "{path}").format(path=path, stem=file.stem))
 
 
-class _Resuming:
-    """A downloader for pooch that goes on where an interrupted one stopped.
-
-    The part that has come lies beside ``path``, the place of the whole file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.part = path.with_name(path.name + ".part")
-
-    def __call__(self, url: str, output: Any, _: pooch.Pooch) -> None:
-        self.part.parent.mkdir(parents=True, exist_ok=True)
-        have = self.part.stat().st_size if self.part.is_file() else 0
-        asked = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-        try:
-            with urllib.request.urlopen(asked, timeout=30) as answer:
-                more = answer.status == 206
-                with self.part.open("ab" if more else "wb") as handle:
-                    shutil.copyfileobj(answer, handle)
-                promised = answer.headers.get("Content-Length")
-        except urllib.error.HTTPError as error:
-            if error.code != 416 or not have:
-                raise
-            self.part.unlink()  # the part is of another file, or nothing is left to send
-            return self(url, output, _)
-        sent = self.part.stat().st_size - (have if more else 0)
-        if promised and sent < int(promised):
-            raise ExternalFileError(f"the connection broke after {self.part.stat().st_size} bytes")
-        # What is whole leaves no part behind: with a wrong hash it must not be built upon.
-        self.part.replace(output)
+def _resume(part: Path, url: str, output: Any, box: pooch.Pooch) -> None:
+    """Download for pooch, going on with the part that an interrupted one has left."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    have = part.stat().st_size if part.is_file() else 0
+    asked = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            more = answer.status == 206
+            with part.open("ab" if more else "wb") as handle:
+                shutil.copyfileobj(answer, handle)
+            promised = answer.headers.get("Content-Length")
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:
+            raise
+        part.unlink()  # the part is of another file, or nothing is left to send
+        return _resume(part, url, output, box)
+    sent = part.stat().st_size - (have if more else 0)
+    if promised and sent < int(promised):
+        raise ExternalFileError(f"the connection broke after {part.stat().st_size} bytes")
+    # What is whole leaves no part behind: with a wrong hash it must not be built upon.
+    part.replace(output)
 
 
 def _download(box: pooch.Pooch, path: str, about: dict[str, str]) -> Path:
     try:
-        return Path(box.fetch(path, downloader=_Resuming(Path(box.path) / path)))
+        return Path(box.fetch(path, downloader=partial(_resume, Path(box.path) / f"{path}.part")))
     except Exception as error:
-        raise ExternalFileError(
-            f"{about['title']} could not be fetched: {error}", where=box.get_url(path),
-            todo=f"or put them under {about['folder']}/ in a folder named in MECORE_EXTERNAL",
-        ) from error  # fmt: skip
+        what = f"{about['title']} could not be fetched: {error}"
+        todo = f"or put them under {about['folder']}/ in a folder named in MECORE_EXTERNAL"
+        raise ExternalFileError(what, where=box.get_url(path), todo=todo) from error
 
 
 def landmark_model(points: int = 68) -> Path:
@@ -171,8 +142,6 @@ def landmark_model(points: int = 68) -> Path:
     folder = Path(spec.submodule_search_locations[0]) if spec else Path()  # type: ignore[index]
     path = folder / "models" / f"shape_predictor_{points}_face_landmarks.dat"
     if not path.is_file():
-        raise ExternalFileError(
-            f"dlib's {points}-point landmark model not found", where=path,
-            todo="pip install face_recognition_models",
-        )  # fmt: skip
+        what = f"dlib's {points}-point landmark model not found"
+        raise ExternalFileError(what, where=path, todo="pip install face_recognition_models")
     return path

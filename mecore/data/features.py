@@ -1,11 +1,10 @@
 """Databases that deliver ready features in place of frames: one flow image a sample."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -59,7 +58,7 @@ class FlowImages:
         pixels = digest(self.images.tobytes().hex())
         return digest([[m.fingerprint for m in self.manifests], self.samples.to_csv(), pixels])
 
-    def select(self, n_subjects: int) -> FlowImages:
+    def select(self, n_subjects: int) -> Self:
         """Return the samples of some subjects, taken evenly from the sorted list."""
         subjects = sorted(self.samples.subject.unique())
         places = np.linspace(0, len(subjects) - 1, min(n_subjects, len(subjects))).astype(int)
@@ -71,23 +70,19 @@ class FlowImages:
 def joined(parts: Sequence[FlowImages]) -> FlowImages:
     """Put flow images of several databases together; subjects then carry the name of their own.
 
-    Raises
-    ------
-    DataError
-        Databases with other classes.
+    Databases with other classes are a `DataError`.
     """
-    if len(parts) == 1:
-        return parts[0]
+    first, *others = parts
+    if not others:
+        return first
+    samples = []
     for part in parts:
-        if part.classes != parts[0].classes:
-            raise DataError(
-                f"several databases need the same classes: {part.classes} here, "
-                f"{parts[0].classes} in {parts[0].id}", where=part.id,
-                todo="map the emotions of this manifest to those classes",
-            )  # fmt: skip
-    samples = [
-        p.samples.assign(subject=[join_subject(p.id, s) for s in p.samples.subject]) for p in parts
-    ]
+        if part.classes != first.classes:
+            known = f"{part.classes} here, {first.classes} in {first.id}"
+            raise DataError(f"several databases need the same classes: {known}", where=part.id,
+                            todo="map the emotions of this manifest to those classes")  # fmt: skip
+        subjects = [join_subject(part.id, s) for s in part.samples.subject]
+        samples.append(part.samples.assign(subject=subjects))
     manifests = tuple(m for p in parts for m in p.manifests)
     images = np.concatenate([p.images for p in parts])
     return FlowImages(manifests, pd.concat(samples, ignore_index=True), images)
@@ -96,13 +91,9 @@ def joined(parts: Sequence[FlowImages]) -> FlowImages:
 def read_features(database: Database) -> FlowImages:
     """Read the flow images of a database whose manifest says ``features``.
 
-    Raises
-    ------
-    DataError
-        An image that cannot be read, or is none of 28×28 with three channels.
+    An image that cannot be read, or is none of 28×28 with three channels, is a `DataError`.
     """
-    manifest = database.manifest
-    own, videos = database.samples, database.videos
+    manifest, own, videos = database.manifest, database.samples, database.videos
     label = dict(zip(zip(own.subject, own.video, strict=True), database.classes(own), strict=True))
     table = pd.DataFrame({
         "database": [_part(manifest, s) for s in videos.subject], "subject": videos.subject,

@@ -1,7 +1,5 @@
 """Files that appear whole or not at all, and digests that tell whether something has changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -20,65 +18,40 @@ _ASIDE = ".aside-"
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Write a file aside and rename it, so that a reader never meets half of it.
 
-    Parameters
-    ----------
-    path : Path
-        Final place; its folder is made if need be.
-    write : callable
-        Takes a temporary path of the same ending and writes to it.
-
-    Raises
-    ------
-    DataError
-        The folder cannot be written, or the disk is full. What was there stays as it was.
+    ``write`` takes a temporary path of the same ending and writes to it. The folder is made if need
+    be; one that cannot be written, or a full disk, is a `DataError`, and what was there stays.
     """
     try:
-        return _write_aside(path, write)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ending = "".join(path.suffixes)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=ending)
+        os.close(handle)
+        try:
+            write(Path(aside))
+            # mkstemp makes private files; results are shared like any other file.
+            os.umask(mask := os.umask(0))
+            os.chmod(aside, 0o666 & ~mask)
+            os.replace(aside, path)
+        finally:
+            Path(aside).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror or error}", where=path,
             todo="free some disk space or grant write permission, and run the same command "
             "again: what is finished is kept",
         ) from error  # fmt: skip
-
-
-def _write_aside(path: Path, write: Callable[[Path], object]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix="".join(path.suffixes))
-    os.close(handle)
-    try:
-        write(Path(aside))
-        # mkstemp makes private files; results are shared like any other file.
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
     return path
 
 
-def sweep(folder: Path, older_than: float = 0.0) -> list[Path]:
-    """Remove half-written files that a killed process has left in a folder.
+def sweep(folder: Path, older_than: float = 0.0) -> None:
+    """Remove half-written files that a killed process has left anywhere in a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Looked through with all that is in it.
-    older_than : float
-        Seconds; younger ones may be somebody else's who is still writing.
+    Those of less than ``older_than`` seconds may be somebody else's who is still writing.
     """
-    swept = []
     for left in folder.rglob(f"{_ASIDE}*"):
         with suppress(FileNotFoundError):  # it has just got its name
             if time.time() - left.stat().st_mtime >= older_than:
                 left.unlink()
-                swept.append(left)
-    return swept
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: Path, value: Any) -> Path:
@@ -88,13 +61,7 @@ def write_json(path: Path, value: Any) -> Path:
 
 
 def digest(value: Any) -> str:
-    """Return 16 hex digits that change when a JSON-like value changes.
-
-    Examples
-    --------
-    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
-    True
-    """
+    """Return 16 hex digits of a JSON-like value; the order of keys does not change them."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -4,8 +4,6 @@ Names are looked for as the manifest writes them, in any case, and up to three f
 archives often nest their name. Nothing outside the root is ever opened.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,19 +24,12 @@ SAMPLED = 20
 """Folders that are looked into before it is said that they hold no frames."""
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv"}
 Place = tuple[str, str, str, Path]
+Hit = tuple[dict[str, str], Path]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a copy that must be put right, or that should be known.
-
-    Parameters
-    ----------
-    where : str
-        File, sheet, row and column, or folder.
-    what : str
-        What is wrong, or what was done about it.
-    """
+    """Something in a copy that must be put right, or that should be known, and its place."""
 
     where: str
     what: str
@@ -46,20 +37,20 @@ class Problem:
 
 
 @contextmanager
-def listed(problems: list[Problem]) -> Iterator[None]:
+def listed(problems: list[Problem], where: str = "") -> Iterator[None]:
     """Add a `DataError` of the block to a list of problems, and go on behind the block."""
     try:
         yield
     except DataError as error:
-        problems.append(Problem(str(error.where), error.what, error.todo or ""))
+        problems.append(Problem(where or str(error.where), error.what, error.todo or ""))
 
 
 def check_inside(paths: Iterable[Path], root: Path) -> None:
     """Raise a `DataError` where a path does not stay below the root when links are followed."""
     for path in paths:
         if not path.resolve().is_relative_to(root.resolve()):
-            raise DataError("is a link that leads out of the data root", where=path,
-                            todo="copy its target to this place")  # fmt: skip
+            what = "is a link that leads out of the data root"
+            raise DataError(what, where=path, todo="copy its target to this place")
 
 
 def _check_link(path: Path, root: Path) -> None:
@@ -74,8 +65,9 @@ def entries(folder: Path, root: Path, problems: list[Problem]) -> list[os.DirEnt
             with os.scandir(folder) as found:
                 return sorted((e for e in found if e.name[0] != "."), key=lambda e: e.name)
         except OSError as error:
-            raise DataError(f"folder cannot be read: {error.strerror}", where=folder,
-                            todo="give yourself the right to read it") from error  # fmt: skip
+            what = f"folder cannot be read: {error.strerror}"
+            todo = "give yourself the right to read it"
+            raise DataError(what, where=folder, todo=todo) from error
     return []
 
 
@@ -93,7 +85,7 @@ def _pattern(part: str, known: Mapping[str, str] | None = None) -> re.Pattern[st
 
 def _walk(
     folder: Path, parts: list[str], known: dict[str, str], root: Path, problems: list[Problem]
-) -> Iterator[tuple[dict[str, str], Path]]:
+) -> Iterator[Hit]:
     """Paths below a folder that read like the parts, with the values of their fields."""
     if not parts:
         yield known, folder
@@ -106,8 +98,8 @@ def _walk(
             yield from _walk(path, parts[1:], fields, root, problems)
 
 
-def _levels(root: Path) -> Iterator[list[Path]]:
-    """The root, then its folders, then theirs: one list for each depth, when it is asked for."""
+def levels(root: Path) -> Iterator[list[Path]]:
+    """Yield the root, then its folders, then theirs: one list for each depth."""
     yield (level := [root])
     for _ in range(DEPTH):
         below = (e for folder in level for e in entries(folder, root, []))
@@ -130,11 +122,10 @@ def find_videos(
 
     Returns
     -------
-    layout : Layout or None
-        The first that any video is found for.
-    places : list of tuple
-        Subject, video, emotion (may be empty) and path of each video, sorted.
-    problems : list of Problem
+    layout, places
+        The first that any video is found for, or None; subject, video, emotion (may be empty) and
+        path of each video, sorted.
+    problems
         Folders that cannot be read, links out of the root, a video that lies in two places.
     """
     for layout in (manifest.layout, *manifest.variants):
@@ -146,9 +137,7 @@ def find_videos(
     return None, [], problems
 
 
-def _at_any_depth(
-    layout: Layout, root: Path, problems: list[Problem]
-) -> Iterator[list[tuple[dict[str, str], Path]]]:
+def _at_any_depth(layout: Layout, root: Path, problems: list[Problem]) -> Iterator[list[Hit]]:
     parts = rest = layout.video.split("/")
     yield list(_walk(root, parts, {}, root, problems))
     # The root may be the very folder that the path begins with.
@@ -157,12 +146,12 @@ def _at_any_depth(
         yield list(_walk(root, rest, {}, root, problems))
     if "{" in parts[0]:
         return  # nothing would tell a folder of subjects from any other
-    for level in islice(_levels(root), 1, None):
+    for level in islice(levels(root), 1, None):
         yield [hit for base in level for hit in _walk(base, parts, {}, root, problems)]
 
 
 def _named(
-    found: list[tuple[dict[str, str], Path]], layout: Layout, manifest: Manifest, root: Path,
+    found: list[Hit], layout: Layout, manifest: Manifest, root: Path,
     owners: Mapping[str, str], problems: list[Problem],
 ) -> list[Place]:  # fmt: skip
     places: dict[tuple[str, str], Place] = {}
@@ -198,27 +187,23 @@ def _subject(fields: dict[str, str], layout: Layout, owners: Mapping[str, str]) 
     return fields["subject"] if "subject" in fields else owners.get(fields["video"].casefold(), "")
 
 
-def find_sheet(wanted: Edition | str, root: Path) -> Path | None:
+def find_sheet(name: str, root: Path) -> Path | None:
     """Find an annotation file below a root by its name, the shallowest first.
 
-    Raises
-    ------
-    DataError
-        Several files of that name at the same depth, or one that is a link out of the root.
+    Several of that name at the same depth, or a link out of the root, are a `DataError`.
     """
-    name = wanted if isinstance(wanted, str) else wanted.name
     *folders, last = name.split("/")
     pattern = _pattern(last.replace("{", "[{]"))
-    for level in _levels(root):
+    for level in levels(root):
         bases = [b.joinpath(*folders) for b in level]
         below = (e for b in bases if b.is_dir() for e in entries(b, root, []))
-        hits = [Path(e.path) for e in below if pattern.fullmatch(e.name) and e.is_file()
-                and not e.name.startswith("~$")]  # fmt: skip
+        files = (e for e in below if e.is_file() and not e.name.startswith("~$"))
+        hits = [Path(e.path) for e in files if pattern.fullmatch(e.name)]
         check_inside(hits, root)
         if len(hits) > 1:
             names = ", ".join(str(h.relative_to(root)) for h in hits)
-            raise DataError(f"several files are called like {name!r}: {names}", where=root,
-                            todo="keep one of them below the root")  # fmt: skip
+            what = f"several files are called like {name!r}: {names}"
+            raise DataError(what, where=root, todo="keep one of them below the root")
         if hits:
             return hits[0]
     return None
@@ -227,22 +212,16 @@ def find_sheet(wanted: Edition | str, root: Path) -> Path | None:
 def annotation_file(manifest: Manifest, root: Path) -> tuple[Path, Edition]:
     """Return the annotation file of a copy and its edition.
 
-    Raises
-    ------
-    DataError
-        None of the files that the manifest names; says which spreadsheets lie below the root.
+    Where there is none, a `DataError` says which spreadsheets lie below the root.
     """
     for edition in manifest.annotations.files:
-        path = find_sheet(edition, root)
-        if path:
+        if path := find_sheet(edition.name, root):
             return path, edition
-    files = (e for level in _levels(root) for folder in level for e in entries(folder, root, []))
+    files = (e for level in levels(root) for folder in level for e in entries(folder, root, []))
     there = sorted(str(Path(e.path).relative_to(root)) for e in files if is_sheet(Path(e.name)))
-    raise DataError(
-        f"annotation file not found: {manifest.annotations.file_name}; spreadsheets there: "
-        f"{first_few(there, 8) or 'none'}", where=root,
-        todo="put it below the data root, or name your edition of the file in the manifest",
-    )  # fmt: skip
+    what = f"annotation file not found: {manifest.annotations.file_name}; spreadsheets there: "
+    todo = "put it below the data root, or name your edition of the file in the manifest"
+    raise DataError(what + (first_few(there, 8) or "none"), where=root, todo=todo)
 
 
 def left_out(manifest: Manifest, layout: Layout) -> set[tuple[str, str]]:

@@ -4,8 +4,6 @@ A source has a ``path`` and ``fps`` (frames per second), is iterated from the fi
 last, and never holds a video in memory. Frames are (H, W, 3) uint8 RGB, indexed from 0.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,15 +26,7 @@ FirstFrame = int | Literal["any", "gaps"]
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Frames kept as numbered images.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    paths : tuple of Path
-        Images in the order of their numbers, see `image_folder`.
-    """
+    """Frames kept as images in a folder, ``paths`` in the order of their numbers."""
 
     path: Path
     paths: tuple[Path, ...]
@@ -49,13 +39,7 @@ class ImageFolder:
         return (self.read(i) for i in range(len(self)))
 
     def read(self, index: int) -> Image:
-        """Return one frame.
-
-        Raises
-        ------
-        DataError
-            The index lies outside the video, or the frame cannot be decoded.
-        """
+        """Return one frame; one outside the video, or that cannot be decoded, is a `DataError`."""
         _check_index(index, len(self), self.path)
         path = self.paths[index]
         # imdecode, because imread fails on paths with letters outside the system's code page.
@@ -66,10 +50,9 @@ class ImageFolder:
             raise DataError(f"frame {index} {large}", where=path)
         frame = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
         if frame is None:
-            raise DataError(
-                f"frame {index} cannot be decoded ({raw.size} bytes)", where=path,
-                todo="copy this image again, or exclude the video in the manifest",
-            )  # fmt: skip
+            todo = "copy this image again, or exclude the video in the manifest"
+            what = f"frame {index} cannot be decoded ({raw.size} bytes)"
+            raise DataError(what, where=path, todo=todo)
         return _rgb(frame)
 
 
@@ -80,10 +63,8 @@ def _rgb(frame: Image) -> Image:
 def number_images(folder: Path, pattern: str) -> dict[int, Path]:
     """Return the images of one video's folder by the number in their name, see `image_folder`.
 
-    Raises
-    ------
-    DataError
-        No folder, one that cannot be read, no image of that name, or two of the same number.
+    No folder, one that cannot be read, no image of that name, or two of the same number, are a
+    `DataError`.
     """
     if not folder.is_dir():
         raise DataError("folder of frames not found", where=folder)
@@ -126,17 +107,13 @@ def image_folder(
         See `number_images`; a number missing in between, or another first number.
     """
     numbered = number_images(folder, pattern)
-    _check_numbers(list(numbered), first_frame, folder)
-    return ImageFolder(folder, tuple(numbered.values()), fps)
-
-
-def _check_numbers(numbers: list[int], first: FirstFrame, folder: Path) -> None:
-    if isinstance(first, int) and numbers[0] != first:
-        what = f"the first image is number {numbers[0]}, the manifest says {first}"
+    if isinstance(first_frame, int) and (first := min(numbered)) != first_frame:
+        what = f"the first image is number {first}, the manifest says {first_frame}"
         raise DataError(what, where=folder)
-    missing = missing_numbers(numbers)
-    if missing and first != "gaps":
+    missing = missing_numbers(list(numbered))
+    if missing and first_frame != "gaps":
         raise DataError(f"{len(missing)} images are missing: {first_few(missing)}", where=folder)
+    return ImageFolder(folder, tuple(numbered.values()), fps)
 
 
 def first_few(things: Sequence[object], n: int = 5) -> str:
@@ -145,27 +122,16 @@ def first_few(things: Sequence[object], n: int = 5) -> str:
 
 
 def missing_numbers(numbers: list[int]) -> list[int]:
-    """Return the numbers that are missing between the first and the last of a sorted list.
-
-    Examples
-    --------
-    >>> missing_numbers([3, 4, 7])
-    [5, 6]
-    """
+    """Return the numbers that are missing between the first and the last of a sorted list."""
     # A stray number in the billions must not be counted up to.
     return [n for a, b in pairwise(numbers) for n in range(a + 1, min(b, a + 100_001))]
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """Frames of a video file.
+    """Frames of a video file, any that OpenCV's FFmpeg reads.
 
-    Parameters
-    ----------
-    path : Path
-        Any file that OpenCV's FFmpeg reads.
-    n_frames : int
-        As the container states it. Reading fewer is an error (a truncated file).
+    ``n_frames`` is what the container states. Reading fewer is an error (a truncated file).
     """
 
     path: Path
@@ -181,17 +147,13 @@ class VideoFile:
             yield frame
             n += 1
         if n < self.n_frames:
-            raise DataError(
-                f"ends after {n} frames, its header promises {self.n_frames}", where=self.path,
-                todo="copy the video again",
-            )  # fmt: skip
+            what = f"ends after {n} frames, its header promises {self.n_frames}"
+            raise DataError(what, where=self.path, todo="copy the video again")
 
     def read(self, index: int) -> Image:
-        """Return one frame, see `ImageFolder.read`.
-
-        The video is decoded from its start: seeking lands on other frames in some containers.
-        """
+        """Return one frame, see `ImageFolder.read`; the video is decoded from its start."""
         _check_index(index, self.n_frames, self.path)
+        # Seeking lands on other frames in some containers.
         for frame in islice(stream_video(self.path), index, None):
             return frame
         raise DataError(f"frame {index} cannot be decoded", where=self.path)
@@ -210,10 +172,7 @@ def stream_video(path: Path) -> Iterator[Image]:
 def video_file(path: Path, fps: float | None = None) -> VideoFile:
     """Open a video file; ``fps`` where it is known better than the file does.
 
-    Raises
-    ------
-    DataError
-        No such file, or one that cannot be decoded or states no frame rate.
+    No such file, or one that cannot be decoded or states no frame rate, is a `DataError`.
     """
     with _opened(path) as capture:
         rate = fps or float(capture.get(cv2.CAP_PROP_FPS))
@@ -231,10 +190,8 @@ class Footage:
     ----------
     path, image, first_frame, fps
         How to read it, see `open_frames`.
-    n_frames : int
-        Its length.
-    stamp : str
-        Changes when its files change, see `mecore.data.files.file_stamp`.
+    n_frames, stamp
+        Its length; what changes when its files do, see `mecore.data.files.file_stamp`.
     """
 
     path: Path
@@ -264,12 +221,7 @@ def clip_frames(
     frames : iterable
         Frames of the video; read once, as far as the last offset.
     spans : sequence of (onset, apex, offset)
-        They may overlap.
-
-    Yields
-    ------
-    (int, list)
-        Number of the expression and its frames, when its offset has come.
+        They may overlap. The number of each is yielded with its frames when its offset has come.
     """
     open_: dict[int, list[Image]] = {}
     last = max((offset for _, _, offset in spans), default=-1)
@@ -300,10 +252,9 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         raise DataError("video not found", where=path)
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
-        raise DataError(
-            f"cannot be decoded as a video ({path.stat().st_size} bytes)", where=path,
-            todo="play it with a video player; if it plays, convert it to .mp4 and try again",
-        )  # fmt: skip
+        what = f"cannot be decoded as a video ({path.stat().st_size} bytes)"
+        todo = "play it with a video player; if it plays, convert it to .mp4 and try again"
+        raise DataError(what, where=path, todo=todo)
     try:
         yield capture
     finally:

@@ -1,16 +1,13 @@
 """A first manifest for one's own recordings, from a folder of videos and a table."""
 
-from __future__ import annotations
-
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
-from mecore.data.find import VIDEOS, entries
+from mecore.data.find import VIDEOS, entries, levels
 from mecore.data.frames import video_file
 from mecore.data.images import ENDINGS as IMAGES
 from mecore.data.manifest import parse_manifest
@@ -29,7 +26,7 @@ CLASSES = {
 _PREFACE = """# A start: look through it, above all at fps, first_frame, classes and figures.
 # Every key is explained in data_manifests/template.yaml.
 """
-DEPTH = 4
+Guess = tuple[dict[str, object], float | None]
 _MANY = 3
 """Numbered images that make a folder a video."""
 
@@ -42,21 +39,14 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
     root : Path
         Folder with a table of the columns ``subject, video, onset, offset, emotion`` (and
         ``apex``, ``kind``, ``action_units`` where they are known), and videos: files or folders of
-        images, called like the column ``video``, in a folder for each subject or all in one.
+        images, called like the column ``video``, in a folder for each subject or all in one. No
+        such table, or no video, is a `DataError`.
     fps : float, optional
-        Frames per second; needed for folders of images.
-
-    Raises
-    ------
-    DataError
-        No such table, or no video.
-    OptionError
-        The frame rate is not known.
+        Frames per second; without, folders of images are an `OptionError`.
     """
     if not root.is_dir():
         raise DataError("no such folder", where=root)
-    path = _find_table(root)
-    header = [cell.strip() for cell in read_sheet(path)[0]]
+    path, header = _find_table(root)
     columns: dict[str, Column] = {f: c for f in SAMPLE_FIELDS for c in header if _plain(c) == f}
     table = open_table(path, 0, columns)
     rows = [{f: row[p] for f, p in table.positions.items()} for row in table.rows if any(row)]
@@ -81,10 +71,7 @@ def guess_manifest(root: Path, name: str, fps: float | None = None) -> Manifest:
 def write_manifest(manifest: Manifest, path: Path) -> Path:
     """Write a manifest as YAML to a new file, and read it back.
 
-    Raises
-    ------
-    OptionError
-        The file is there already.
+    A file that is there already is an `OptionError`.
     """
     if path.exists():
         raise OptionError("is there already", where=path, todo="remove it, or choose another --out")
@@ -100,51 +87,46 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_]+", "_", name.strip().casefold())
 
 
-def _find_table(root: Path) -> Path:
+def _find_table(root: Path) -> tuple[Path, list[str]]:
+    """The table and its first row."""
     tables = [p for p in sorted(root.iterdir()) if is_sheet(p)]
     for path in tables:
         rows = read_sheet(path)
         if rows and set(REQUIRED) <= {_plain(cell) for cell in rows[0]}:
-            return path
+            return path, [cell.strip() for cell in rows[0]]
     looked = ", ".join(p.name for p in tables) or "none"
-    raise DataError(
-        f"no table with the columns {', '.join(REQUIRED)}; tables there: {looked}", where=root,
-        todo="write one as CSV, or describe yours in a copy of data_manifests/template.yaml",
-    )  # fmt: skip
+    what = f"no table with the columns {', '.join(REQUIRED)}; tables there: {looked}"
+    todo = "write one as CSV, or describe yours in a copy of data_manifests/template.yaml"
+    raise DataError(what, where=root, todo=todo)
 
 
 def _classes(emotions: Iterable[str]) -> dict[str, object]:
-    found = sorted({e.strip().lower() for e in emotions if e.strip()})
-    classes = {name: [e for e in found if e in known] for name, known in CLASSES.items()}
-    rest = [e for e in found if not any(e in names for names in classes.values())]
-    return {"classes": {n: e for n, e in classes.items() if e}, "other_emotions": rest}
+    rest = {e.strip().lower() for e in emotions if e.strip()}
+    classes = {name: sorted(rest.intersection(known)) for name, known in CLASSES.items()}
+    rest = rest.difference(*classes.values())
+    return {"classes": {n: e for n, e in classes.items() if e}, "other_emotions": sorted(rest)}
 
 
-def _guess_layout(
-    root: Path, pairs: set[tuple[str, str]]
-) -> tuple[dict[str, object], float | None]:
+def _guess_layout(root: Path, pairs: set[tuple[str, str]]) -> Guess:
     """Layout of the videos that the table names, and the frame rate that they state."""
     names = [v for _, v in pairs]
-    seen, there = [], list(_videos(root))
-    endings = {p.suffix for p in there if not p.is_dir()}
+    seen, videos = [], list(_videos(root))
+    endings = {p.suffix for p in videos if not p.is_dir()}
     ending = min(endings, default="") if len(endings) < 2 else ".*"
-    for path in there:
+    for path in videos:
         name = (path.name if path.is_dir() else path.stem).casefold()
         if (path.parent.name.casefold(), name) in pairs:
             return _layout(path, path.parent.parent.relative_to(root), "{subject}/{video}", ending)
         if names.count(name) == 1:
             return _layout(path, path.parent.relative_to(root), "{video}", ending)
         seen.append(path.relative_to(root).as_posix())
-    raise DataError(
-        f"no video is called like one of the table, such as {min(names, default='')!r}; videos "
-        f"there: {', '.join(seen[:4]) or 'none'}", where=root,
-        todo="call them as in the column `video`, in a folder for each subject if names repeat",
-    )  # fmt: skip
+    what = f"no video is called like one of the table, such as {min(names, default='')!r}"
+    todo = "call them as in the column `video`, in a folder for each subject if names repeat"
+    there = ", ".join(seen[:4]) or "none"
+    raise DataError(f"{what}; videos there: {there}", where=root, todo=todo)
 
 
-def _layout(
-    path: Path, folder: Path, form: str, ending: str
-) -> tuple[dict[str, object], float | None]:
+def _layout(path: Path, folder: Path, form: str, ending: str) -> Guess:
     above = "" if folder == Path() else f"{folder.as_posix()}/"
     if path.is_dir():
         image, first = image_pattern(path)
@@ -156,35 +138,29 @@ def _layout(
 def image_pattern(folder: Path) -> tuple[str, int]:
     """Return the template of the names of the images in a folder, and the first number.
 
-    Raises
-    ------
-    DataError
-        No image has a number.
+    A folder in which no image has a number is a `DataError`.
     """
-    names = [e.name for e in entries(folder, folder, []) if _ending(e) in IMAGES]
-    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", n) for n in names]
-    numbered = [(f[1], int(f[2]), f[3]) for f in found if f]
-    if not numbered:
+    numbers: dict[str, list[int]] = {}
+    for entry in entries(folder, folder, []):
+        found = re.fullmatch(r"(.*?)(\d+)(\.\w+)", entry.name)
+        if found and _ending(entry) in IMAGES:
+            numbers.setdefault(f"{found[1]}{{frame}}{found[3]}", []).append(int(found[2]))
+    if not numbers:
         raise DataError("no numbered image in this folder", where=folder)
-    (prefix, ending), _ = Counter((p, e) for p, _, e in numbered).most_common(1)[0]
-    first = min(n for p, n, e in numbered if (p, e) == (prefix, ending))
-    return f"{prefix}{{frame}}{ending}", first
+    pattern = max(numbers, key=lambda p: len(numbers[p]))
+    return pattern, min(numbers[pattern])
 
 
 def _videos(root: Path) -> Iterator[Path]:
     """Video files, and folders of numbered images, down to a few folders deep."""
-    level = [root]
-    for _ in range(DEPTH):
-        below: list[Path] = []
+    for level in levels(root):
         for folder in level:
             inside = entries(folder, root, [])
             images = [e.name for e in inside if _ending(e) in IMAGES]
             if sum(bool(re.search(r"\d\.\w+$", name)) for name in images) >= _MANY:
                 yield folder
-            below += [Path(e.path) for e in inside if e.is_dir()]
             files = (e for e in inside if not e.is_dir() and _ending(e) in VIDEOS)
             yield from (Path(e.path) for e in files)
-        level = below
 
 
 def _ending(entry: os.DirEntry[str]) -> str:

@@ -1,7 +1,5 @@
 """Image files by their first and last bytes: size, and whether they are whole, without decoding."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path
@@ -19,8 +17,8 @@ _HEAD, _TAIL = 4096, 64
 def image_size(head: bytes) -> tuple[int, int] | None:
     """Return width and height as the header of a JPEG, PNG or BMP states them.
 
-    ``head`` is the file, or as much of its beginning as holds the header. None for another format
-    (TIFF too), or where the header is longer than what was given.
+    None for another format (TIFF too), or where the header is longer than ``head``, the beginning
+    of the file.
     """
     if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
@@ -51,12 +49,8 @@ def too_large(n_bytes: int, size: tuple[int, int] | None) -> str:
 def inspect_image(path: Path) -> tuple[tuple[int, int] | None, str]:
     """Look at the first and the last bytes of an image file.
 
-    Returns
-    -------
-    size : tuple of int or None
-        Width and height, where the header states them.
-    problem : str
-        What is wrong (no file, empty, no picture, cut off, too large), or nothing.
+    Returned are width and height, where the header states them, and what is wrong (no file, empty,
+    no picture, cut off, too large), or nothing.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as handle:

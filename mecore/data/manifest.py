@@ -1,11 +1,8 @@
 """Manifests: what one edition of a database holds and how it lies on disk, as checked data.
 
-A manifest is a YAML file in ``data_manifests/``. Unknown keys, wrong types, paths that leave the
-data root and class maps that name an emotion twice are refused with the place and the nearest
-right name.
+A manifest is a YAML file in ``data_manifests/``. Unknown keys, wrong types and contradictions
+(`mecore.data.schema`) are refused with the place and the nearest right name.
 """
-
-from __future__ import annotations
 
 import re
 from pathlib import Path
@@ -32,18 +29,11 @@ def known_manifests() -> dict[str, Path]:
 def load_manifest(name: str | Path) -> Manifest:
     """Read a manifest by id, or from a YAML file of one's own.
 
-    Parameters
-    ----------
-    name : str or Path
-        Id or file; ``casme2:5`` asks for another of its sets of classes.
-
-    Raises
-    ------
-    ManifestError
-        Unknown id, unreadable YAML, unknown key, wrong type, contradiction, no such classes.
+    ``casme2:5`` asks for another of its sets of classes. An unknown id or key, unreadable YAML, a
+    wrong type, a contradiction, or classes that do not exist, are a `ManifestError`.
     """
-    chosen = re.fullmatch(r"(.+):([\w-]+)", str(name))
-    if chosen:
+    name = str(name)
+    if chosen := re.fullmatch(r"(.+):([\w-]+)", name):
         manifest = load_manifest(chosen[1])
         if chosen[2] not in manifest.class_sets:
             sets = ", ".join(manifest.class_sets) or "none but its own"
@@ -52,12 +42,10 @@ def load_manifest(name: str | Path) -> Manifest:
     if Path(name).suffix in {".yaml", ".yml"}:
         return parse_manifest(Path(name))
     known = known_manifests()
-    if str(name) not in known:
-        raise ManifestError(
-            f"no database is called {str(name)!r}; {nearest(str(name), known)}",
-            todo="for own recordings copy data_manifests/template.yaml and pass its path",
-        )  # fmt: skip
-    return parse_manifest(known[str(name)])
+    if name not in known:
+        todo = "for own recordings copy data_manifests/template.yaml and pass its path"
+        raise ManifestError(f"no database is called {name!r}; {nearest(name, known)}", todo=todo)
+    return parse_manifest(known[name])
 
 
 def parse_manifest(path: Path) -> Manifest:
@@ -89,18 +77,13 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
-        return f"unknown key {place!r}; {nearest(str(key), _fields_at(parents, model))}"
+        for part in parents:
+            if part in model.model_fields:
+                model = _part_of(model.model_fields[part].annotation) or model
+        return f"unknown key {place!r}; {nearest(str(key), model.model_fields)}"
     if problem["type"] == "missing":
         return f"key {place!r} is missing"
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}" if place else problem["msg"]
-
-
-def _fields_at(parents: list[Any], model: Any) -> list[str]:
-    """Names that are allowed where an unknown key was found."""
-    for part in parents:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _part_of(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
 
 
 def _part_of(annotation: Any) -> type[BaseModel] | None:

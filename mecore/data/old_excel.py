@@ -4,8 +4,6 @@ The format says how large its parts are, and a damaged file may say anything: th
 for 50 GB, or works for a minute. A process with a limit on memory and time can be given up.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import Any

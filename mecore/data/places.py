@@ -1,7 +1,5 @@
 """Where things lie: manifests and notebooks of the study, data, results, caches, external files."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -9,13 +7,7 @@ import platformdirs
 
 
 def shared_folder(name: str) -> Path:
-    """Return a top-level folder of the study, in the checkout or in the wheel.
-
-    Parameters
-    ----------
-    name : str
-        ``"data_manifests"``, ``"notebooks"`` or ``"book"``.
-    """
+    """Return ``data_manifests``, ``notebooks`` or ``book``, in the checkout or in the wheel."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent / name
     return checkout if checkout.is_dir() else package / "_shared" / name
@@ -38,10 +30,7 @@ def cache_home() -> Path:
 
 
 def results_home() -> Path:
-    """Return where runs are stored: ``$MECORE_RESULTS``, else ``results`` beside the manifests.
-
-    Outside a checkout of the study it is ``results`` in the current folder.
-    """
+    """Return where runs are: ``$MECORE_RESULTS``, else ``results`` beside the manifests or here."""
     here = Path.cwd()
     study = next((p for p in [here, *here.parents] if (p / "data_manifests").is_dir()), here)
     return _home("MECORE_RESULTS", study / "results")

@@ -1,17 +1,14 @@
 """Rows of an annotation sheet as fields of text, as the manifest names its columns."""
 
-from __future__ import annotations
-
+import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xlsxwriter.utility import xl_col_to_name
 
 from mecore.data.find import Problem, find_sheet, listed
-from mecore.data.schema import Annotations, Column, Correction, Interval, Manifest
+from mecore.data.schema import Column, Correction, Interval, Manifest
 from mecore.data.sheets import Row, read_sheet
 from mecore.errors import DataError, nearest
 
@@ -23,7 +20,7 @@ _NOTHING = {"", "nan", "none", "null", "<na>"}
 _DISPENSABLE = {"action_units"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Table:
     """A sheet and the positions of the columns that are read.
 
@@ -37,6 +34,8 @@ class Table:
         Number of the first row below the header, as a spreadsheet shows it.
     positions : dict
         Field to 0-based column.
+    notes : list of Problem
+        What was done to rows by a rule of the manifest.
     """
 
     place: str
@@ -44,30 +43,35 @@ class Table:
     first: int
     header: list[Row]
     positions: dict[str, int]
+    notes: list[Problem] = dataclasses.field(default_factory=list)
 
-    def at(self, record: Record, field: str | None = None) -> str:
+    def records(self) -> list[Record]:
+        """Text of each row by field; ``row`` is the number that a spreadsheet shows."""
+        cells = ({f: row[p] for f, p in self.positions.items()} for row in self.rows)
+        return [record | {"row": number} for number, record in enumerate(cells, self.first)]
+
+    def at(self, record: Record, name: str = "") -> str:
         """Name the row, and the column of a field, for a message."""
-        position = self.positions.get(field or "")
+        position = self.positions.get(name)
         column = "" if position is None else f", column {xl_col_to_name(position)}"
         return f"{self.place}, row {record['row']}{column}"
 
-    def error(
-        self, what: str, record: Record, field: str | None = None, todo: str | None = None
-    ) -> DataError:
+    def error(self, what: str, record: Record, name: str = "", todo: str = "") -> DataError:
         """Return an error about a row, and the column of a field."""
-        return DataError(what, where=self.at(record, field), todo=todo)
+        return DataError(what, where=self.at(record, name), todo=todo or None)
+
+    def note(self, what: str, record: Record, name: str = "") -> None:
+        """Note what was done to a row, or the column of a field."""
+        self.notes.append(Problem(self.at(record, name), what))
 
 
 def open_table(
     path: Path, sheet: int | str, columns: dict[str, Column],
     header: int | list[int] | str | None = "find",
 ) -> Table:  # fmt: skip
-    """Read a sheet and locate its columns.
+    """Read a sheet, see `mecore.data.sheets.read_sheet`, and locate its columns.
 
-    Raises
-    ------
-    DataError
-        See `mecore.data.sheets.read_sheet`; a column is absent, or stands there twice.
+    One that is absent, or stands there twice, is a `DataError`.
     """
     rows = read_sheet(path, sheet)
     place = str(path)
@@ -119,50 +123,44 @@ def _position(field: str, column: Column, header: list[Row], place: str) -> int 
     if not any(known):
         raise DataError("is empty: no row of it holds anything", where=place)
     name = column if isinstance(column, str) else " or ".join(column)
-    raise DataError(
-        f"no column {name!r}; {nearest(name, known)}", where=place,
-        todo="is it another edition of the file? Its columns are named in the manifest",
-    )  # fmt: skip
+    todo = "is it another edition of the file? Its columns are named in the manifest"
+    raise DataError(f"no column {name!r}; {nearest(name, known)}", where=place, todo=todo)
 
 
 def _check_single(position: int, header: list[Row], place: str) -> None:
     row = next(r for r in header if r[position])
     twins = [xl_col_to_name(i) for i, c in enumerate(row) if _plain(c) == _plain(row[position])]
     if len(twins) > 1 and len(header) == 1:
-        raise DataError(
-            f"column {row[position]!r} stands there {len(twins)} times ({', '.join(twins)})",
-            where=place, todo="delete or rename all but the right one",
-        )  # fmt: skip
+        what = f"column {row[position]!r} stands there {len(twins)} times ({', '.join(twins)})"
+        raise DataError(what, where=place, todo="delete or rename all but the right one")
 
 
-def read_records(
-    manifest: Manifest, path: Path, problems: list[Problem]
-) -> tuple[Table, list[Record]]:
-    """Read the rows of the annotation sheet; those that cannot be read are added to the problems.
+TableRows = tuple[Table, list[Record]]
 
-    Returns
-    -------
-    table : Table
-        The sheet.
-    records : list of dict
-        Field to text, as printed; ``row`` is the number that a spreadsheet shows, ``bounds`` and
-        ``further`` hold the columns of that name in the manifest.
+
+def read_records(manifest: Manifest, path: Path, problems: list[Problem]) -> TableRows:
+    """Read the annotation sheet and its rows; those that cannot be read are added to the problems.
+
+    Records are those of `Table.records`, with ``bounds`` and ``further`` for the columns of that
+    name in the manifest.
     """
     sheet = manifest.annotations
     table = open_table(path, sheet.sheet, sheet.columns, sheet.header)
     rules = []
     for rule in sheet.lookups:
         own = open_table(path, rule.sheet, {"key": rule.key, "value": rule.value}, rule.header)
-        pairs = ((row[own.positions["key"]], row[own.positions["value"]]) for row in own.rows)
-        rules.append((rule.column, {key: value for key, value in pairs if key}))
+        rules.append((rule.column, {r["key"]: r["value"] for r in own.records() if r["key"]}))
     records = []
-    for number, row in enumerate(table.rows, table.first):
-        record: Record = sheet.defaults | {f: row[p] for f, p in table.positions.items()}
-        record["row"] = number
+    for row, cells in zip(table.rows, table.records(), strict=True):
+        record: Record = sheet.defaults | cells
         if not _is_row(record, table, problems):
             continue
         with listed(problems):
-            _take_apart(record, sheet, table)
+            for field, pattern in sheet.split.items():
+                if not (found := re.fullmatch(pattern, record[field])):
+                    what = f"{field} {record[field]!r} does not read like {pattern!r}"
+                    raise table.error(what, record, field)
+                record.update(found.groupdict())
             for column, names in rules:
                 if (code := record[column]) not in names:
                     what = f"{column} {code!r} has no naming rule; {nearest(code, names)}"
@@ -180,20 +178,10 @@ def _is_row(record: Record, table: Table, problems: list[Problem]) -> bool:
     if str(record.get("subject", record.get("sample", ""))).casefold() not in _NOTHING:
         return True
     if all(re.fullmatch(r"[0-9.]+", record.get(f, "")) for f in ("onset", "offset")):
-        problems.append(Problem(
-            table.at(record, "subject"), "subject is missing in a row that has an interval",
-            "merged cells, or a formula? Write the subject into each row",
-        ))  # fmt: skip
+        what = "subject is missing in a row that has an interval"
+        todo = "merged cells, or a formula? Write the subject into each row"
+        problems.append(Problem(table.at(record, "subject"), what, todo))
     return False
-
-
-def _take_apart(record: Record, sheet: Annotations, table: Table) -> None:
-    for field, pattern in sheet.split.items():
-        found = re.fullmatch(pattern, record[field])
-        if not found:
-            what = f"{field} {record[field]!r} does not read like {pattern!r}"
-            raise table.error(what, record, field)
-        record.update(found.groupdict())
 
 
 def _name(record: Record, manifest: Manifest, table: Table) -> None:
@@ -215,52 +203,32 @@ def _interval(columns: Interval, row: Row, table: Table) -> tuple[str, str]:
     return "" if first is None else row[first], "" if last is None else row[last]
 
 
-def read_join(manifest: Manifest, root: Path) -> tuple[Table, list[Record]] | None:
+def read_join(manifest: Manifest, root: Path) -> TableRows | None:
     """Read the table that fields are joined from; None without one, or where it may be absent.
 
-    Raises
-    ------
-    DataError
-        A required table is not there, or cannot be read.
+    A required table that is not there is a `DataError`.
     """
     join = manifest.annotations.join
     path = find_sheet(join.file, root) if join else None
+    if join and join.required and path is None:
+        todo = "put it below the data root"
+        raise DataError(f"table {join.file} not found", where=root, todo=todo)
     if join is None or path is None:
-        if join and join.required:
-            raise DataError(f"table {join.file} not found", where=root,
-                            todo="put it below the data root")  # fmt: skip
         return None
     table = open_table(path, join.sheet, join.columns)
-    records = []
-    for number, row in enumerate(table.rows, table.first):
-        record: Record = {f: row[p] for f, p in table.positions.items()} | {"row": number}
-        if all(record[f] for f in join.by):
-            if "subject" in record:
-                record["subject"] = manifest.subjects.normal(record["subject"])
-            records.append(record)
+    records = [record for record in table.records() if all(record[f] for f in join.by)]
+    for record in records:
+        if "subject" in record:
+            record["subject"] = manifest.subjects.normal(record["subject"])
     return table, records
 
 
-def correct(corrections: Sequence[Correction], records: list[Record]) -> list[str]:
-    """Apply corrections of known errors to the rows that they name, in place.
+def correct(correction: Correction, records: list[Record]) -> str:
+    """Correct a known error, in place, in the rows of the sheet and of the one joined to it.
 
-    Parameters
-    ----------
-    corrections : sequence of Correction
-        Keyed by subject and clip; frame numbers are those of the sheet.
-    records : list of dict
-        Rows of the sheet, and of the table that is joined to it, as text.
-
-    Returns
-    -------
-    list of str
-        For each correction: ``applied``; ``already right`` (another edition that needs none);
-        ``another edition`` (it prints neither the error nor the correction); ``no such row``.
+    Returned is ``applied``; ``already right`` (another edition that needs none); ``another
+    edition`` (it prints neither the error nor the correction); or ``no such row``.
     """
-    return [_correct(c, records) for c in corrections]
-
-
-def _correct(correction: Correction, records: list[Record]) -> str:
     right = {f: "" if v is None else str(v) for f, v in correction.set.items()}
     key = correction.model_dump(include={"subject", "video", "sample", "onset"}, exclude_none=True)
     status = set()

@@ -1,10 +1,8 @@
 """A user's copy, looked through: its videos, and where each annotated frame lies in them."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +11,11 @@ from mecore.data.annotations import CORRECT, FRAMES, Reading, read_annotations
 from mecore.data.find import Place, Problem, check_inside, find_videos, left_out, listed
 from mecore.data.frames import FrameSource, first_few, image_folder, number_images, open_frames
 from mecore.data.images import inspect_image
-from mecore.data.schema import Layout, Manifest
+from mecore.data.schema import Manifest
 from mecore.errors import DataError
 
 Frames = tuple[int | None, ...]
+Numbers = dict[tuple[str, str], list[int]]
 VIDEO_COLUMNS = ["database", "subject", "video", "path", "n_frames", "fps", "width", "height"]
 
 
@@ -26,10 +25,8 @@ class Scan:
 
     Parameters
     ----------
-    manifest : Manifest
-        With the layout that was found.
-    reading : Reading
-        The annotations as they stand in the sheet.
+    manifest, reading
+        The manifest with the layout that was found; the annotations as they stand in the sheet.
     samples, videos : DataFrame
         The tables of the database; samples that cannot be placed are left out.
     problems, notes : list of Problem
@@ -49,16 +46,11 @@ def scan_database(
 ) -> Scan:
     """Look through a copy of a database; ``progress`` wraps the list of its videos.
 
-    Raises
-    ------
-    DataError
-        No such folder, no video, or no annotations that can be read.
+    No such folder, no video, or no annotations that can be read, are a `DataError`.
     """
     if not root.is_dir():
-        raise DataError(
-            f"data root of {manifest.name} not found", where=root,
-            todo=f"pass the folder that holds {manifest.annotations.file_name}",
-        )  # fmt: skip
+        todo = f"pass the folder that holds {manifest.annotations.file_name}"
+        raise DataError(f"data root of {manifest.name} not found", where=root, todo=todo)
     reading = read_annotations(manifest, root)
     # Subject of each video by name, where a name belongs to one subject only.
     pairs = reading.samples[["subject", "video"]].drop_duplicates()
@@ -67,32 +59,28 @@ def scan_database(
     layout, places, found = find_videos(manifest, root, owners)
     if layout is None:
         names = first_few(sorted(p.name + "/" * p.is_dir() for p in root.iterdir()), 6)
-        raise DataError(
-            f"no video lies at {manifest.layout.video}; the folder holds {names or 'nothing'}",
-            where=found[0].where if found else root,
-            todo="pass the folder that the manifest describes, one level up or down?",
-        )  # fmt: skip
+        what = f"no video lies at {manifest.layout.video}; the folder holds {names or 'nothing'}"
+        todo = "pass the folder that the manifest describes, one level up or down?"
+        raise DataError(what, where=found[0].where if found else root, todo=todo)
     manifest = manifest.model_copy(update={"layout": layout, "variants": []})
     problems, notes = [*reading.problems, *found], list(reading.notes)
     excluded = left_out(manifest, layout)
     gone = [p for p in places if (p[0].casefold(), p[1].casefold()) in excluded]
     places = [p for p in places if p not in gone]
     notes += [Problem(str(p[3]), "left out, as the manifest says") for p in gone]
-    numbers: dict[tuple[str, str], list[int]] = {}
+    numbers: Numbers = {}
     rows = []
     for place in progress(places):
         with listed(problems):
-            rows.append(_video_row(manifest, layout, place, root, numbers))
+            rows.append(_video_row(manifest, place, root, numbers))
     videos = pd.DataFrame(rows, columns=VIDEO_COLUMNS)
-    samples = _place_samples(manifest, reading, videos, numbers, excluded, problems, notes)
-    return Scan(manifest, reading, samples, videos, list(dict.fromkeys(problems)), notes)
+    scan = Scan(manifest, reading, reading.samples, videos, problems, notes)
+    samples = _place_samples(scan, numbers)
+    return replace(scan, samples=samples, problems=list(dict.fromkeys(problems)))
 
 
-def _video_row(
-    manifest: Manifest, layout: Layout, place: Place, root: Path,
-    numbers: dict[tuple[str, str], list[int]],
-) -> list[object]:  # fmt: skip
-    subject, video, _, path = place
+def _video_row(manifest: Manifest, place: Place, root: Path, numbers: Numbers) -> list[object]:
+    layout, (subject, video, _, path) = manifest.layout, place
     if layout.image is not None:
         numbered = number_images(path, layout.image)
         check_inside((p for p in numbered.values() if p.is_symlink()), root)
@@ -112,43 +100,35 @@ def _video_row(
     return [manifest.id, subject, video, relative, len(source), manifest.fps, *size]
 
 
-def _place_samples(
-    manifest: Manifest, reading: Reading, videos: pd.DataFrame,
-    numbers: dict[tuple[str, str], list[int]], excluded: set[tuple[str, str]],
-    problems: list[Problem], notes: list[Problem],
-) -> pd.DataFrame:  # fmt: skip
+def _place_samples(scan: Scan, numbers: Numbers) -> pd.DataFrame:
     """Find the video of each sample, and turn its frame numbers into positions in it."""
-    lengths = {(v.subject, v.video): int(v.n_frames) for v in videos.itertuples()}
+    lengths = {(v.subject, v.video): int(v.n_frames) for v in scan.videos.itertuples()}
     same = {(s.casefold(), v.casefold()): (s, v) for s, v in lengths}
-    samples = reading.samples
-    keep, moved = [], 0
-    for s in samples.itertuples():
+    excluded = left_out(scan.manifest, scan.manifest.layout)
+    keep, moved = {}, 0
+    for s in scan.samples.itertuples():
         folded = (s.subject.casefold(), s.video.casefold())
         if folded in excluded:
             continue
         key = same.get(folded, (s.subject, s.video))
         name = f"subject {s.subject}, video {s.video}, onset {s.onset} (from 0)"
-        try:
+        with listed(scan.problems, scan.reading.places[s.Index]):
             if key not in lengths:
-                raise DataError(
-                    f"annotates a video that is not on disk: {name}",
-                    todo="complete the copy, or exclude the video in the manifest with a reason",
-                )  # fmt: skip
+                todo = "complete the copy, or exclude the video in the manifest with a reason"
+                raise DataError(f"annotates a video that is not on disk: {name}", todo=todo)
             frames = tuple(None if f is pd.NA else int(f) for f in (s.onset, s.apex, s.offset))
-            placed = place_frames(frames, manifest, lengths[key], numbers.get(key), name)
-        except DataError as error:
-            problems.append(Problem(reading.places[s.Index], error.what, error.todo or ""))
-            continue
-        moved += placed[1]
-        keep.append((s.Index, *key, *placed[0]))
+            length, there = lengths[key], numbers.get(key)
+            placed, late = place_frames(frames, scan.manifest, length, there, name)
+            moved += late
+            keep[s.Index] = (*key, *placed)
     if moved:
-        notes.append(Problem(str(reading.path), f"{moved} expressions begin, peak or end at a "
-                             "frame that is missing or behind the end; the next one that is there "
-                             "was taken"))  # fmt: skip
-    table = samples.loc[[k[0] for k in keep]].reset_index(drop=True)
-    for position, column in enumerate(("subject", "video", *FRAMES), 1):
-        kind = "Int64" if column in FRAMES else table[column].dtype
-        table[column] = pd.Series([k[position] for k in keep], dtype=kind)
+        what = (f"{moved} expressions begin, peak or end at a frame that is missing or behind the "
+                "end; the next one that is there was taken")  # fmt: skip
+        scan.notes.append(Problem(str(scan.reading.path), what))
+    columns = ["subject", "video", *FRAMES]
+    types = scan.samples.dtypes[columns]
+    found = pd.DataFrame.from_dict(keep, orient="index", columns=columns).astype(types)
+    table = scan.samples.loc[list(keep)].assign(**found)
     return table.sort_values(["subject", "video", "onset", "sample"], ignore_index=True)
 
 
@@ -161,22 +141,15 @@ def place_frames(
     ----------
     frames : tuple of int or None
         Onset, apex (may be unknown) and offset, from 0 in the counting of the sheet.
-    length, numbers
-        Frames on disk, and their numbers (None for a video file).
-    name : str
-        Of the expression, for messages.
+    length, numbers, name
+        Frames on disk, their numbers (None for a video file), and the expression for messages.
 
     Returns
     -------
     frames : tuple of int or None
-        From 0, in the video as it lies on disk.
+        From 0, in the video as it lies on disk; a `DataError` if the expression lies outside.
     moved : bool
         Whether one of them was missing, and the next that is there was taken.
-
-    Raises
-    ------
-    DataError
-        The expression lies outside the video.
     """
     gaps = manifest.layout.first_frame == "gaps"
     clip = "offset behind the end: last frame" in manifest.annotations.repair

@@ -3,13 +3,11 @@
 Frame numbers in a manifest are those of the database; the readers convert them once.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -76,14 +74,7 @@ class SubjectIds(Strict):
     width: int = 0
 
     def normal(self, text: str) -> str:
-        """Return an id in the spelling of the study.
-
-        Examples
-        --------
-        >>> ids = SubjectIds(prefix="sub", width=2)
-        >>> ids.normal("1"), ids.normal("sub01"), ids.normal("A")
-        ('01', '01', 'A')
-        """
+        """Return an id in the spelling of the study, such as ``01`` for ``1`` and ``sub01``."""
         rest = text[len(self.prefix) :] if text.lower().startswith(self.prefix.lower()) else text
         if self.width and rest.isascii() and rest.isdigit():
             return rest.lstrip("0").zfill(self.width)
@@ -120,7 +111,7 @@ class Layout(Strict):
     exclude: list[Exclusion] = Field(default=[], description="videos spoilt in this form only")
 
     @model_validator(mode="after")
-    def _names_frames(self) -> Layout:
+    def _names_frames(self) -> Self:
         fields = set(re.findall(r"\{(\w*)\}", self.video))
         if any("subject" not in groups_of(p) for p in self.split.values()):
             raise ValueError("layout.split must have a group (?P<subject>…)")
@@ -209,7 +200,7 @@ class Annotations(Strict):
     first_frame: int = 1
 
     @model_validator(mode="after")
-    def _known_fields(self) -> Annotations:
+    def _known_fields(self) -> Self:
         joined = self.join.columns if self.join else {}
         given = {*self.columns, *self.defaults, *self.make, *joined}
         split = set().union(*(groups_of(p) | {f} for f, p in self.split.items()))
@@ -238,8 +229,8 @@ class Annotations(Strict):
 class Correction(Strict):
     """A known error of the annotation sheet, keyed by subject and clip, never by row.
 
-    ``was`` is what the faulty edition prints: another edition, which prints something else, is
-    left as it is. Frame numbers are those of the sheet.
+    ``was`` is what the faulty edition prints: another one, which prints something else, is left as
+    it is. Frame numbers are those of the sheet.
     """
 
     subject: str
@@ -307,7 +298,7 @@ class Manifest(Strict):
     figures: Figures = Figures(faces="hidden")
 
     @model_validator(mode="after")
-    def _one_class_each(self) -> Manifest:
+    def _one_class_each(self) -> Self:
         counts = Counter([*_emotions(self.classes), *self.other_emotions])
         twice = [e for e, n in counts.items() if n > 1]
         if twice:
@@ -328,7 +319,7 @@ class Manifest(Strict):
         """Tell whether an emotion (lower case) stands in a class, or among the others."""
         return emotion in self.class_of or any(fnmatchcase(emotion, o) for o in self.other_emotions)
 
-    def with_classes(self, name: str) -> Manifest:
+    def with_classes(self, name: str) -> Self:
         """Return the manifest with one of its other sets of classes, such as ``"5"``."""
         classes = self.class_sets[name]
         others = {*self.class_of, *self.other_emotions}.difference(_emotions(classes))

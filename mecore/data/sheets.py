@@ -4,8 +4,6 @@ Ids stay text (``"006"``), whole numbers lose the ``.0`` that Excel gives them. 
 before it is read, so that no sheet, however built, can fill the memory.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -30,12 +28,11 @@ MAX_BYTES = 64 * 2**20
 MAX_ROWS, MAX_CELLS = 100_000, 4_000_000
 _CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
 _BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error)
-LIMIT = old_excel.SECONDS
 _TODO = "save the one table that is meant as .csv, and name it in the manifest"
 
 
 def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
-    """Read one sheet as rows of text.
+    """Read one sheet as rows of text, as they stand in the file, all of the same length.
 
     Parameters
     ----------
@@ -43,11 +40,6 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
         ``.xlsx``, ``.xls`` or ``.csv`` (comma, semicolon or tab; UTF-8, or UTF-16 with its mark).
     sheet : int or str
         Position or name of the sheet; ignored for CSV.
-
-    Returns
-    -------
-    list of list of str
-        Rows as they stand in the file, row 1 first, all of the same length.
 
     Raises
     ------
@@ -57,11 +49,9 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
     """
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*") if is_sheet(p))
-        raise DataError(
-            f"annotation file not found; spreadsheets there: {', '.join(beside) or 'none'}",
-            where=path,
-            todo="check the data root, or name your edition of the file in the manifest",
-        )  # fmt: skip
+        what = f"annotation file not found; spreadsheets there: {', '.join(beside) or 'none'}"
+        todo = "check the data root, or name your edition of the file in the manifest"
+        raise DataError(what, where=path, todo=todo)
     _check_bytes(f"has {(n := path.stat().st_size):,} bytes", n, path)
     excel = path.suffix.lower() in (".xlsx", ".xls")
     rows = _excel_rows(path, sheet) if excel else _csv_rows(path)
@@ -111,10 +101,9 @@ def _excel_rows(path: Path, sheet: int | str) -> list[Row]:
         modern = zipfile.is_zipfile(path)
         cells = _modern_cells(path, sheet) if modern else _old_cells(path, sheet)
     except (*_BROKEN, OSError, EOFError, RuntimeError, ValueError) as error:
-        raise DataError(
-            f"cannot be read as a spreadsheet: {error or 'cut off'}", where=path,
-            todo="open it in a spreadsheet program; if that fails too, copy it again",
-        ) from error  # fmt: skip
+        what = f"cannot be read as a spreadsheet: {error or 'cut off'}"
+        todo = "open it in a spreadsheet program; if that fails too, copy it again"
+        raise DataError(what, where=path, todo=todo) from error
     return [[_text(cell) for cell in row] for row in cells]
 
 
@@ -131,7 +120,7 @@ def _old_cells(path: Path, sheet: int | str) -> list[list[Any]]:
     """Cells of an .xls file, read in a process that can be given up, see `old_excel`."""
     script = [sys.executable, "-I", old_excel.__file__, str(path), json.dumps(sheet)]
     try:
-        done = subprocess.run(script, capture_output=True, timeout=2 * LIMIT)
+        done = subprocess.run(script, capture_output=True, timeout=2 * old_excel.SECONDS)
     except subprocess.TimeoutExpired as error:
         raise ValueError(f"not done after {error.timeout:.0f} s") from None
     if done.returncode:

@@ -1,7 +1,5 @@
 """How loops are compiled: once, kept on disk, without the interpreter's lock."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from typing import Any

@@ -6,8 +6,6 @@ vectors, found by iteration from a first guess. Vectors against ξ are left out 
 would cancel it; the first guess and what is kept of a cuboid are chosen here.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ prints α without ½; the authors' code computes it as here. Their code passes o
 before each step of the dictionary, which is less than the optimum: the number is ``sweeps``.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -168,16 +166,13 @@ def learn_dictionary(
     Parameters
     ----------
     x : array, (n, m)
-        Training samples. ValueError for fewer than two, NaN, or samples that are all zero, from
-        which nothing is learnt.
-    n_atoms : int
-        k, columns of the dictionary.
+        Training samples. ValueError for fewer than two, NaN, or samples that are all zero.
+    n_atoms, seed : int
+        k, columns of the dictionary; the first are uniform, centred, of length 1.
     alpha, beta, neighbours
         See `sweep` and `affinity`; defaults of the GraphSC paper.
     iterations, sweeps : int
         Steps of the dictionary, and passes over the samples before each.
-    seed : int
-        Of the first dictionary: uniform columns, centred, of length 1.
     """
     samples = np.ascontiguousarray(x, np.float64)
     if samples.ndim != 2 or len(samples) < 2 or not np.isfinite(samples).all():

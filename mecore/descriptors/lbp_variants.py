@@ -5,8 +5,6 @@ Liang, Zhan, Yang, Feng, «Extended local binary patterns for efficient and robu
 micro-expression recognition», IEEE Access 7, 2019. A neighbour that is not darker gives bit 1.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -7,8 +7,6 @@ Given are ``frames`` (T, H, W) uint8, grey faces from onset to offset; ``points`
 of the first; ``span``, onset, apex (None where none is annotated) and offset in the video.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from inspect import Parameter, signature
 from typing import Any

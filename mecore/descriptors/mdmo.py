@@ -4,8 +4,6 @@ Liu, Zhang, Yan, Wang, Zhao, Fu, TAC 7(4), 2016, sections 3.3 and 3.4. In each r
 are counted in eight directions, and the mean of the most frequent direction stands for the region.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal, get_args
 

@@ -5,8 +5,6 @@ micro-expression recognition», TAC 7(4), 2016, section 3.3. Indices are those o
 landmarks from 0; the two inner mouth corners that the paper's 66 points lack are not used.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import cv2
@@ -24,20 +22,15 @@ _MIDDLE = {7: (3, 29), 8: (13, 29), 9: (4, 33), 10: (12, 33), 11: (4, 33), 12: (
            13: (5, 59), 14: (11, 55), 15: (2, 41), 16: (14, 46), 17: (5, 59), 18: (6, 58),
            19: (8, 57), 20: (10, 56), 21: (11, 55)}  # fmt: skip
 # Corners in order; a number from 100 on is an auxiliary point.
-_T = 100
 _CORNERS = np.array([
-    (17, _T, _T + 1, 19), (19, _T + 1, _T + 2, 21), (21, _T + 2, _T + 3, 27),
-    (27, _T + 3, _T + 4, 22), (22, _T + 4, _T + 5, 24), (24, _T + 5, _T + 6, 26),
-    (1, 0, 17, 36), (36, 17, 19, 38), (38, 19, 21, 39), (39, 21, 27, 28), (28, 27, 22, 42),
-    (42, 22, 24, 43), (43, 24, 26, 45), (45, 26, 16, 15),
-    (3, 2, _T + 15, _T + 7), (_T + 7, _T + 15, 41, 39), (_T + 7, 39, 28, 29), (29, 28, 42, _T + 8),
-    (_T + 8, 42, 46, _T + 16), (_T + 8, _T + 16, 14, 13),
-    (_T + 11, _T + 7, 29, 33), (33, 29, _T + 8, _T + 12), (_T + 13, _T + 9, 33, 59),
-    (55, 33, _T + 10, _T + 14), (_T + 18, _T + 17, 59, 58), (_T + 19, _T + 18, 58, 57),
-    (_T + 20, _T + 19, 57, 56), (_T + 21, _T + 20, 56, 55),
-    (4, 3, _T + 7, _T + 11), (_T + 12, _T + 8, 13, 12), (5, 4, _T + 9, _T + 13),
-    (_T + 14, _T + 10, 12, 11), (6, 5, _T + 17, _T + 18), (8, 6, _T + 18, _T + 19),
-    (10, 8, _T + 19, _T + 20), (11, 10, _T + 20, _T + 21),
+    (17, 100, 101, 19), (19, 101, 102, 21), (21, 102, 103, 27), (27, 103, 104, 22),
+    (22, 104, 105, 24), (24, 105, 106, 26), (1, 0, 17, 36), (36, 17, 19, 38), (38, 19, 21, 39),
+    (39, 21, 27, 28), (28, 27, 22, 42), (42, 22, 24, 43), (43, 24, 26, 45), (45, 26, 16, 15),
+    (3, 2, 115, 107), (107, 115, 41, 39), (107, 39, 28, 29), (29, 28, 42, 108), (108, 42, 46, 116),
+    (108, 116, 14, 13), (111, 107, 29, 33), (33, 29, 108, 112), (113, 109, 33, 59),
+    (55, 33, 110, 114), (118, 117, 59, 58), (119, 118, 58, 57), (120, 119, 57, 56),
+    (121, 120, 56, 55), (4, 3, 107, 111), (112, 108, 13, 12), (5, 4, 109, 113), (114, 110, 12, 11),
+    (6, 5, 117, 118), (8, 6, 118, 119), (10, 8, 119, 120), (11, 10, 120, 121),
 ])  # fmt: skip
 
 
@@ -60,13 +53,13 @@ def region_polygons(points: ArrayLike, lift: float | None = None) -> NDArray[np.
         raise ValueError(f"68 finite landmarks are needed, not {known.shape}")
     if lift is None:
         lift = LIFT * float(np.linalg.norm(known[45] - known[36]))
-    extra = np.zeros((22, 2))
+    places = np.zeros((122, 2))
+    places[: len(known)], extra = known, places[100:]
     for index, brow in _RAISED.items():
         extra[index] = known[brow, 0], max(known[brow, 1] - lift, 0)
     extra[3] = (extra[2] + extra[4]) / 2
     for index, (a, b) in _MIDDLE.items():
         extra[index] = (known[a] + known[b]) / 2
-    places = np.concatenate([known, np.zeros((_T - len(known), 2)), extra])
     return places[_CORNERS]
 
 

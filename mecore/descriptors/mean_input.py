@@ -4,8 +4,6 @@ Liong, See, Chan (2023), section 3.1: eyes with brows and mouth are cut out of h
 vertical flow v and optical strain, resized and assembled: rows 0-20 eyes, rows 21-41 mouth.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import cv2

@@ -4,8 +4,6 @@ HOOF: Chaudhry, Ravichandran, Hager, Vidal, CVPR 2009. Bi-WOOF: Liong, See, Wong
 more: micro-expression recognition from video using apex frame», SPIC 62, 2018, section 3.2.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +12,10 @@ from mecore.descriptors.registry import descriptor
 from mecore.descriptors.top.grid import block_of
 
 Floats = NDArray[np.float64]
+Field = NDArray[np.floating]
 
 
-def hoof(flow: NDArray[np.floating], bins: int = 8, *, folded: bool = False) -> Floats:
+def hoof(flow: Field, bins: int = 8, *, folded: bool = False) -> Floats:
     """Histogram of oriented optical flow, weighted by magnitude, (bins,).
 
     Its sum is 1, or 0 where nothing moves. ValueError as of `block_hoof`.
@@ -34,9 +33,7 @@ def hoof(flow: NDArray[np.floating], bins: int = 8, *, folded: bool = False) -> 
     return block_hoof(np.asarray(flow).reshape(1, -1, 2), 1, bins, folded=folded)[0, 0]
 
 
-def block_hoof(
-    flow: NDArray[np.floating], blocks: int, bins: int = 8, *, folded: bool = False
-) -> Floats:
+def block_hoof(flow: Field, blocks: int, bins: int = 8, *, folded: bool = False) -> Floats:
     """HOOF of every block of a field (H, W, 2), each with sum 1, (blocks, blocks, bins).
 
     ``blocks`` are rows and columns of equal blocks; for ``bins`` and ``folded`` see `hoof`.
@@ -54,15 +51,12 @@ def block_hoof(
     index = np.minimum(index, bins - 1) if folded else index % bins
     cell = block_of(field.shape[:2], blocks) * bins + index
     votes = np.bincount(cell.ravel(), np.hypot(u, v).ravel(), blocks * blocks * bins)
-    found: Floats = votes.astype(np.float64).reshape(blocks, blocks, bins)
-    total = found.sum(axis=-1, keepdims=True)
-    return np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
+    votes = votes.reshape(blocks, blocks, bins)
+    total = votes.sum(axis=-1, keepdims=True)
+    return np.divide(votes, total, out=np.zeros(votes.shape), where=total > 0)
 
 
-def biwoof(
-    flow: NDArray[np.floating], blocks: int = 5, bins: int = 8,
-    strain: NDArray[np.floating] | None = None,
-) -> Floats:  # fmt: skip
+def biwoof(flow: Field, blocks: int = 5, bins: int = 8, strain: Field | None = None) -> Floats:
     """Bi-weighted oriented optical flow from onset to apex, (blocks, blocks, bins).
 
     Directions are weighted by magnitude inside a block, and blocks by their mean optical strain:

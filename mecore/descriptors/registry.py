@@ -8,8 +8,6 @@ To add one is to add a module: a function whose parameters name what it is compu
         return np.abs(np.diff(frames.astype(np.float64), axis=0)).mean(axis=0)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +23,6 @@ from mecore.errors import OptionError, nearest
 
 Array = NDArray[Any]
 Compute = TypeVar("Compute", bound=Callable[..., Array])
-_KNOWN: dict[str, Descriptor] = {}
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,9 @@ class Descriptor:
             total = values.sum(axis=axes, keepdims=True)
             values = values / np.where(total > 0, total, 1)
         return values.reshape(len(values), -1)
+
+
+_KNOWN: dict[str, Descriptor] = {}
 
 
 def descriptor(name: str, title: str, **how: Any) -> Callable[[Compute], Compute]:

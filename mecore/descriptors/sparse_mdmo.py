@@ -5,8 +5,6 @@ TAC 12(1), 2021. Its code is not public; the dictionary and the codes are those 
 `mecore.descriptors.graph_sparse_coding`, learnt on the training clips alone.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Histograms on three orthogonal planes, as the baselines of recognition take them of a clip."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

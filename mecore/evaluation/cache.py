@@ -5,11 +5,9 @@ imports, directly or not. So nothing that changes a feature can be forgotten in 
 else enters it: functions of features take no labels, no class sets and no further options.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import joblib
 
@@ -38,8 +36,7 @@ def cached(function: Callable[..., T], *arguments: Any) -> T:
     """
     memory = joblib.Memory(cache_home() / "features", mmap_mode="r", verbose=0)
     compute = memory.cache(_computed, ignore=["function", "arguments"])
-    value: T = compute(key_of(function, *arguments), function, arguments)
-    return value
+    return compute(key_of(function, *arguments), function, arguments)
 
 
 def key_of(function: Callable[..., Any], *arguments: Any) -> str:
@@ -53,20 +50,9 @@ def _computed(key: str, function: Callable[..., T], arguments: tuple[Any, ...]) 
     return function(*arguments)
 
 
-class Named(Protocol):
-    """A video or a clip, with a name for messages."""
-
-    @property
-    def name(self) -> str:
-        """Subject, video, and which part of it."""
-
-
-Item = TypeVar("Item", bound=Named)
-
-
 def prepare(
-    compute: Callable[[Item], object],
-    items: Iterable[Item],
+    compute: Callable[[Any], object],
+    items: Iterable[Any],
     executor: Executor,
     *,
     what: str = "videos",
@@ -74,23 +60,16 @@ def prepare(
 ) -> None:
     """Compute the features of many videos or clips; what is in the cache is not computed again.
 
+    DataError if some cannot be used: all of them are named, and the others are kept.
+
     Parameters
     ----------
     compute : callable
         Picklable; computes the features of one and keeps them.
-    items : iterable of videos or clips
-        All of them.
-    executor : concurrent.futures.Executor
-        Where they are computed.
-    what : str
-        What messages call them.
-    progress : bool
-        Show a bar in a terminal.
-
-    Raises
-    ------
-    DataError
-        Some cannot be used: all of them are named, and the others are kept.
+    items, what : iterable, and str
+        All videos or clips, each with a ``name``, and what messages call them.
+    executor, progress
+        See `mecore.evaluation.runner.run_folds`.
     """
     items = list(items)
     futures = [executor.submit(_problem, compute, item) for item in items]
@@ -104,7 +83,7 @@ def prepare(
         )
 
 
-def _problem(compute: Callable[[Item], object], item: Item) -> str | None:
+def _problem(compute: Callable[[Any], object], item: Any) -> str | None:
     try:
         compute(item)
     except (MecoreError, ValueError) as error:

@@ -45,7 +45,7 @@ class Clip:
 
     @property
     def video(self) -> str:
-        """Its video."""
+        """Id of its video."""
         return self.item.video
 
     @property
@@ -71,12 +71,9 @@ class Clip:
 
 
 def list_clips(databases: Database | Sequence[Database]) -> list[Clip]:
-    """List the micro-expressions of the classes, of one database or of several.
+    """List the micro-expressions of the classes; see `mecore.evaluation.videos.list_videos`.
 
-    Raises
-    ------
-    DataError
-        There is none; or see `mecore.evaluation.videos.list_videos`.
+    DataError also if there is none.
     """
     clips = [
         Clip(item, number)

@@ -3,8 +3,6 @@
 Any `concurrent.futures.Executor` will do; that interface is all that the fold runner knows.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import pickle
@@ -70,16 +68,14 @@ class _Processes(Executor):
         except (KeyError, BrokenProcessPool):
             # Spawned, not forked: a forked child inherits locks of threads that it does not have.
             context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
-            self._kept[workers] = pool
+            self._kept[workers] = ProcessPoolExecutor(workers, context, initializer=_begin)
         self._inner = self._kept[workers]
         self._futures: list[Future[Any]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run ``fn`` in some worker, with the environment of this process."""
-        future: Future[Any] = self._inner.submit(_here, _environment(), fn, *args, **kwargs)
-        self._futures.append(future)
-        return future
+        self._futures.append(self._inner.submit(_here, _environment(), fn, *args, **kwargs))
+        return self._futures[-1]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for what was submitted, or cancel it; the workers stay for others."""
@@ -115,18 +111,10 @@ def cluster(scheduler: str, timeout: float = 10.0) -> Executor:
 
     Parameters
     ----------
-    scheduler : str
-        Address of the scheduler, such as ``tcp://10.0.0.1:8786``.
-    timeout : float
-        Seconds to wait for its answer.
-
-    Raises
-    ------
-    OptionError
-        dask.distributed is not installed.
-    MecoreError
-        Nobody answers at that address, or no worker has come. Later, by a task: its worker has
-        several threads, or another version of the package.
+    scheduler, timeout : str, and float
+        Its address, such as ``tcp://10.0.0.1:8786``, and seconds to wait for its answer.
+        MecoreError if dask.distributed is not installed, nobody answers, or no worker has come;
+        later, by a task, if its worker has several threads or another version of the package.
     """
     try:
         from distributed import Client
@@ -159,9 +147,7 @@ class _Cluster(Executor):
             large = len(pickle.dumps(fn)) > _LARGE
             # A task of its own, not scattered data: that would be lost with the worker it is on.
             self._sent[id(fn)] = fn, self._client.submit(_same, fn, pure=False) if large else fn
-        task = self._sent[id(fn)][1]
-        future: Future[Any] = self._inner.submit(_there, *self._home, task, *args, **kwargs)
-        return future
+        return self._inner.submit(_there, *self._home, self._sent[id(fn)][1], *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for what was submitted, or cancel it; then leave the cluster to others."""

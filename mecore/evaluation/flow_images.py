@@ -1,7 +1,5 @@
 """Onset-apex flow images of any database: ready ones as they are, others from its frames."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 
@@ -33,16 +31,9 @@ def open_flow_images(
     dataset : str or sequence of str
         Ids or files of manifests. The subjects of several carry the names of their databases.
     data_root, scale, progress
-        See `mecore.data.datasets.open_dataset`; a root can be given for a single one.
-    options : FlowOptions, optional
-        Only the group ``features`` matters.
-    workers : int or str
-        Processes, or the address of a Dask scheduler.
-
-    Raises
-    ------
-    MecoreError
-        See `read_features` and `open_dataset`; or no sample has a class.
+        See `mecore.data.datasets.open_dataset`, also for errors; a root is that of a single one.
+    options, workers
+        See `flow_images`.
     """
     # The phantom is rendered here: it writes files.
     here = workers if isinstance(workers, int) else default_workers()
@@ -67,14 +58,12 @@ def flow_images(
     Parameters
     ----------
     databases : sequence of Database
-        With the same classes.
-    options, workers, progress
-        See `open_flow_images`.
-
-    Raises
-    ------
-    MecoreError
-        No sample has a class, other classes, or videos that cannot be used.
+        With the same classes. MecoreError for others, if no sample has a class, if videos cannot
+        be used, or see `read_features`.
+    options : FlowOptions, optional
+        Only the group ``features`` matters.
+    workers, progress
+        See `mecore.evaluation.study.Execution`.
     """
     compute = partial(_images, options=options or FlowOptions())
     parts = []

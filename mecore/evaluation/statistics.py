@@ -1,11 +1,10 @@
 """How far a score can be trusted: intervals, tests and power, with the subject as the unit.
 
 Samples of one person are not independent; persons are. Every resampling here therefore draws or
-swaps whole subjects. Models enter as confusion matrices per subject,
-`mecore.metrics.averaging.grouped_confusion`, one set for each seed: (R, S, C, C).
+swaps whole subjects. Models enter as confusion matrices of S subjects in R runs,
+`mecore.metrics.averaging.grouped_confusion`: (R, S, C, C). Runs are averaged. Scores are functions
+of counts (…) that were added up over subjects. ``n`` and ``seed`` are those of the random draws.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
@@ -22,6 +21,7 @@ from mecore.metrics import recognition
 Floats = NDArray[np.float64]
 Counts = Mapping[str, NDArray[Any]]
 Score = Callable[[Floats], Floats]
+Measures = Callable[[Counts], Mapping[str, Floats]]
 
 
 def uf1_of(confusion: ArrayLike) -> Floats:
@@ -85,23 +85,14 @@ def pooled(counts: Counts) -> dict[str, Floats]:
 
 
 def interval(
-    counts: Counts,
-    measures: Callable[[Counts], Mapping[str, Floats]],
-    *,
-    n: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    counts: Counts, measures: Measures, *, n: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of several measures over subjects drawn with replacement.
 
     Parameters
     ----------
-    counts : mapping of str to array, (R, S, …)
-        See `stacked`.
-    measures : callable
-        Takes counts (…) that were added up over subjects; gives name → (…).
-    n, seed
-        Number and seed of the draws.
+    counts, measures : mapping of str to array (R, S, …), and callable
+        See `stacked`; takes counts (…) that were added up over subjects, gives name → (…).
     confidence : float
         Share of the draws that lies inside.
 
@@ -130,23 +121,13 @@ def paired_permutation(
     Parameters
     ----------
     first, second : array_like, (R, S, C, C)
-        Confusion matrices of the same S subjects; the numbers of runs may differ.
-    score : callable
-        `uf1_of` or `uar_of`.
-    n, seed : int
-        Number and seed of the random swaps.
+        Of the same S subjects, else ValueError; the numbers of runs may differ.
 
     Returns
     -------
-    difference : float
-        Score of the first minus that of the second.
-    p : float
-        Two-sided; the swap that changes nothing counts, so it is never 0.
-
-    Raises
-    ------
-    ValueError
-        Other shapes, or different subjects.
+    difference, p : float
+        Score of the first minus that of the second, and its two-sided p-value: the swap that
+        changes nothing counts, so it is never 0.
     """
     a, b = _checked(first), _checked(second)
     if a.shape[1:] != b.shape[1:]:
@@ -173,9 +154,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
         raise ValueError(f"p-values lie in [0, 1], found {list(p_values)}")
     order = np.argsort(p, kind="stable")
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(steps, 1)
-    return [float(v) for v in adjusted]
+    return np.minimum(steps, 1)[np.argsort(order)].tolist()
 
 
 def compare_models(
@@ -188,10 +167,10 @@ def compare_models(
     DataFrame
         first, second, difference, p, p_holm; one row a pair.
     """
-    rows = []
-    for first, second in combinations(models, 2):
-        difference, p = paired_permutation(models[first], models[second], score, n=n, seed=seed)
-        rows.append({"first": first, "second": second, "difference": difference, "p": p})
+    rows = [
+        (a, b, *paired_permutation(models[a], models[b], score, n=n, seed=seed))
+        for a, b in combinations(models, 2)
+    ]
     table = pd.DataFrame(rows, columns=["first", "second", "difference", "p"])
     return table.assign(p_holm=holm(table.p.tolist()))
 

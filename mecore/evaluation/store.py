@@ -6,8 +6,6 @@ fingerprint), ``folds/`` (rows and further tables of each fold), ``rows.parquet`
 or not at all, and a run that was interrupted ends byte-identical to one that was not.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import sys
@@ -49,44 +47,37 @@ class RunStore:
         """Keep the result of a fold."""
         write_json(self._seconds(name), dict(result.seconds))
         for table, frame in {**result.tables, "rows": result.rows}.items():
-            save_table(self._path(name, table), frame)
+            _save(self._path(name, table), frame)
 
     def fold_table(self, name: str, table: str = "rows") -> pd.DataFrame:
         """Read one table of a fold.
 
-        Raises
-        ------
-        DataError
-            Not there, or damaged; the message says what to delete.
+        DataError if it is not there, or damaged; the message says what to delete.
         """
+        path = self._path(name, table)
         try:
-            return load_table(self._path(name, table))
-        except DataError as error:
+            return pd.read_parquet(path)
+        except Exception as error:
             # A fold is computed anew when its rows are gone, whichever of its tables is damaged.
             rows = self._path(name, "rows")
-            error.todo = f"delete {rows} and run again; only this fold is computed anew"
-            raise
+            todo = f"delete {rows} and run again; only this fold is computed anew"
+            raise DataError(f"cannot be read: {error}", where=path, todo=todo) from error
 
     def fold_seconds(self, name: str) -> dict[str, float]:
         """Read how long the parts of a fold took."""
-        seconds: dict[str, float] = json.loads(self._seconds(name).read_text())
-        return seconds
+        return json.loads(self._seconds(name).read_text())
 
-    def save_rows(self, rows: pd.DataFrame) -> None:
-        """Keep the rows of all folds together."""
-        save_table(self.folder / "rows.parquet", rows)
-
-    def save_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Keep the scores that were derived from the rows."""
-        write_json(self.folder / "metrics.json", metrics)
+    def save_scores(self, scores: pd.DataFrame, rows: pd.DataFrame) -> None:
+        """Keep the rows of all folds together, and the scores that were derived from them."""
+        write_json(self.folder / "metrics.json", {"scores": scores.to_dict("records")})
+        _save(self.folder / "rows.parquet", rows)
 
     def timings(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """Wall-clock seconds of this run: measured once, then read, so that a page repeats."""
         path = self.folder / "timings.json"
         if not path.is_file():
             write_json(path, measure())
-        seconds: dict[str, float] = json.loads(path.read_text())
-        return seconds
+        return json.loads(path.read_text())
 
     def _path(self, name: str, table: str) -> Path:
         ending = "" if table == "rows" else f".{table}"
@@ -103,15 +94,11 @@ def open_run(
 
     Parameters
     ----------
-    results : Path
-        Where runs are stored.
-    chapter, dataset : str
-        Names.
+    results, chapter, dataset, data : Path, and str
+        Where runs are stored, names of folders in it, and the fingerprint of the data.
     parameters : mapping
         All that changes the result but the seeds, JSON-like. Workers, devices and places do not
         belong here.
-    data : str
-        Fingerprint of the data.
     code : str
         Name of the module that runs a fold: it and all that it imports are part of the run's id.
     """
@@ -127,22 +114,5 @@ def open_run(
     return store
 
 
-def save_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
+def _save(path: Path, table: pd.DataFrame) -> None:
     write_whole(path, lambda aside: table.to_parquet(aside, index=False))
-
-
-def load_table(path: Path) -> pd.DataFrame:
-    """Read a table.
-
-    Raises
-    ------
-    DataError
-        Not there, or damaged.
-    """
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:
-        raise DataError(
-            f"cannot be read: {error}", where=path, todo="delete it and run again"
-        ) from error

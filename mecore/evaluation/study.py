@@ -10,14 +10,12 @@ it several seeds, true and permuted labels, resume, executors, the columns and t
 * **oracle on chance**: the oracle's choice among what learnt from permuted labels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -37,6 +35,7 @@ COLUMNS: dict[str, Labels] = {
     "honest": "true", "oracle": "true", "chance": "permuted", "oracle on chance": "permuted",
 }  # fmt: skip
 BOTH: tuple[Labels, ...] = ("true", "permuted")
+Split: TypeAlias = Callable[[int, Labels], Sequence[FoldPlan]]
 
 
 def seed_range(seeds: int, scale: str = "full", full: int = 3, small: int = 1) -> range:
@@ -50,10 +49,8 @@ class Execution:
 
     Parameters
     ----------
-    workers : int or str
-        Processes, or the address of a Dask scheduler.
-    progress : bool
-        Show bars in a terminal.
+    workers, progress : int or str, and bool
+        Processes, or the address of a Dask scheduler; whether to show bars in a terminal.
     results : Path
         Where runs are stored; what is there is not computed again.
     """
@@ -90,9 +87,7 @@ class Design:
 
 
 def all_plans(
-    split: Callable[[int, Labels], Sequence[FoldPlan]],
-    seeds: Iterable[int],
-    labels: Iterable[Labels] = BOTH,
+    split: Split, seeds: Iterable[int], labels: Iterable[Labels] = BOTH
 ) -> list[FoldPlan]:
     """Plan the folds of a study: of every kind of labels, every seed, every fold of the split."""
     seeds = list(seeds)
@@ -107,10 +102,8 @@ class Study(Generic[T]):
     ----------
     task : object
         What is run: items, options, and how one fold is fitted and asked.
-    plans : tuple of FoldPlan
-        All folds.
-    store : RunStore
-        Their results.
+    plans, store : tuple of FoldPlan, and RunStore
+        All folds and their results.
     """
 
     task: T
@@ -140,23 +133,14 @@ class Study(Generic[T]):
     ) -> Self:
         """Run what is not stored yet.
 
+        MecoreError if items cannot be used or folds fail; what was computed is kept.
+
         Parameters
         ----------
-        task : callable
-            See `mecore.evaluation.runner.run_folds`.
-        design : Design
-            What the run is.
-        plans : sequence of FoldPlan
-            All folds; see `all_plans`.
-        how : Execution
-            How it is run.
+        task, plans : callable, and sequence of FoldPlan
+            See `mecore.evaluation.runner.run_folds` and `all_plans`.
         prepare : callable
             Computes features; called if a fold is missing.
-
-        Raises
-        ------
-        MecoreError
-            Items that cannot be used, or folds that failed; what was computed is kept.
         """
         known = {**design.parameters, "folds": sorted({p.test for p in plans})}
         store = open_run(how.results, design.chapter, design.dataset, known, design.data,
@@ -187,8 +171,7 @@ class Study(Generic[T]):
     ) -> pd.DataFrame:
         """One table of all folds; columns ``fold``, ``labels``, ``seed`` stand in front."""
         if (name, labels) not in self._tables:
-            found = collect(self.store, self.plans_with(labels), name)
-            self._tables[name, labels] = found
+            self._tables[name, labels] = collect(self.store, self.plans_with(labels), name)
         whole = self._tables[name, labels]
         return whole if seed is None else whole[whole.seed == seed]
 
@@ -235,8 +218,8 @@ class Study(Generic[T]):
         ]
         table = pd.concat(parts, ignore_index=True)
         table = table[["method", "column", *table.columns[:-2]]]
-        self.store.save_metrics({"scores": table.to_dict("records")})
-        self.store.save_rows(pd.concat([self.table("rows", k) for k in BOTH if self.plans_with(k)]))
+        rows = pd.concat([self.table("rows", k) for k in BOTH if self.plans_with(k)])
+        self.store.save_scores(table, rows)
         return table
 
     def score(self, column: str, method: str = "") -> pd.DataFrame:
@@ -272,10 +255,10 @@ def summary(
         measure, score (mean over runs), low and high (95 %, bootstrap over subjects; missing
         where a measure has no counts), sd, least and most (over runs), runs (their number).
     """
-    missing = (np.nan, np.nan)
+    limits, missing = limits or {}, (np.nan, np.nan)
     return pd.DataFrame([
-        {"measure": name, "score": values.mean(), "low": (limits or {}).get(name, missing)[0],
-         "high": (limits or {}).get(name, missing)[1],
+        {"measure": name, "score": values.mean(), "low": limits.get(name, missing)[0],
+         "high": limits.get(name, missing)[1],
          "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
          "least": values.min(), "most": values.max(), "runs": len(values)}
         for name, values in each.items()

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +28,10 @@ class Expression:
 
     Parameters
     ----------
-    sample : str
-        Its id within the video.
+    sample, label : str, and str or None
+        Its id within the video, and its class; None where its emotion is in none.
     onset, apex, offset : int
         First, strongest, last frame; the apex is None where none is annotated.
-    label : str or None
-        Its class; None where its emotion is in none.
     units : tuple of int
         Its action units, as far as they are annotated.
     """
@@ -53,14 +50,10 @@ class VideoItem:
 
     Parameters
     ----------
-    database : str
-        Id of its database.
-    subject, video : str
+    database, subject, video : str
         Ids; subjects of several databases carry the name of their own.
-    footage : Footage
-        Its frames.
-    expressions : tuple of Expression
-        Annotated micro-expressions in order of time.
+    footage, expressions : Footage, and tuple of Expression
+        Its frames, and the annotated micro-expressions in order of time.
     """
 
     database: str
@@ -78,11 +71,6 @@ class VideoItem:
     def key(self) -> str:
         """Subject and video, as one id."""
         return f"{self.subject}/{self.video}"
-
-    @property
-    def path(self) -> Path:
-        """Folder of images or video file."""
-        return self.footage.path
 
     @property
     def fps(self) -> float:
@@ -119,14 +107,10 @@ def list_videos(
     Parameters
     ----------
     databases : Database or sequence of Database
-        One, or several with the same classes: subjects then carry the name of their database.
+        One, or several with the same classes; DataError if they have others, or if one delivers
+        ready features in place of frames.
     without_class : bool
         Whether videos without a micro-expression of the classes take part.
-
-    Raises
-    ------
-    DataError
-        A database delivers ready features in place of frames, or has other classes.
     """
     several = list(databases) if isinstance(databases, Sequence) else [databases]
     classes = list(several[0].manifest.classes)
@@ -168,16 +152,10 @@ def _expressions(samples: pd.DataFrame) -> Iterator[Expression]:
     for s in samples.sort_values(["onset", "sample"]).itertuples():
         apex = None if s.apex is pd.NA else int(s.apex)
         label = None if pd.isna(s.label) else str(s.label)
-        units = parse_units(s.action_units)
+        units = _units(s.action_units)
         yield Expression(str(s.sample), int(s.onset), apex, int(s.offset), label, units)
 
 
-def parse_units(text: Any) -> tuple[int, ...]:
-    """Read action units as databases write them.
-
-    Examples
-    --------
-    >>> parse_units("L12+R14B, AU4")
-    (12, 14, 4)
-    """
+def _units(text: Any) -> tuple[int, ...]:
+    """Read action units as databases write them: ``L12+R14B, AU4`` is (12, 14, 4)."""
     return () if pd.isna(text) else tuple(int(n) for n in re.findall(r"\d+", text))

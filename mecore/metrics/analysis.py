@@ -14,8 +14,6 @@ Annotated samples whose emotion is not among the classes («others») take part 
 left out of recognition. A predicted emotion must be one of the classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -25,7 +23,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import check_option
 from mecore.metrics import recognition, spotting
-from mecore.metrics._checks import check_share
 from mecore.metrics.intervals import as_intervals
 from mecore.metrics.matching import MatchRule, match_intervals
 
@@ -41,29 +38,20 @@ class AnalysedVideo(NamedTuple):
     annotated_emotions: ArrayLike
 
 
-def validate(videos: Sequence[AnalysedVideo], labels: Sequence[object]) -> None:
-    """Refuse videos that cannot be scored.
-
-    ValueError says which: intervals that are none, a number of emotions that is not that of the
-    intervals, an annotated emotion that is missing, or a predicted one that is no label.
-    """
-    for number, video in enumerate(videos):
-        sides = (
-            ("predicted", video.predicted, video.predicted_emotions),
-            ("annotated", video.annotated, video.annotated_emotions),
-        )
-        for name, intervals, emotions in sides:
-            where = f"video {number}, {name}"
-            n_intervals, shape = len(as_intervals(intervals, where)), np.asarray(emotions).shape
-            if shape != (n_intervals,):
-                raise ValueError(f"{where}: {n_intervals} intervals but emotions of shape {shape}")
-        if pd.isna(np.asarray(video.annotated_emotions, object)).any():
-            raise ValueError(f"video {number}, annotated: an emotion is missing; name it, if other")
-        for emotion in np.asarray(video.predicted_emotions).tolist():
-            if emotion not in labels:
-                raise ValueError(
-                    f"video {number}: predicted emotion {emotion!r} is not among {list(labels)}"
-                )
+def _validate(number: int, video: AnalysedVideo, labels: Sequence[object]) -> None:
+    sides = {"predicted": video[:2], "annotated": video[2:]}
+    for name, (intervals, emotions) in sides.items():
+        where = f"video {number}, {name}"
+        n_intervals, shape = len(as_intervals(intervals, where)), np.asarray(emotions).shape
+        if shape != (n_intervals,):
+            raise ValueError(f"{where}: {n_intervals} intervals but emotions of shape {shape}")
+    if pd.isna(np.asarray(video.annotated_emotions, object)).any():
+        raise ValueError(f"video {number}, annotated: an emotion is missing; name it, if other")
+    for emotion in np.asarray(video.predicted_emotions).tolist():
+        if emotion not in labels:
+            raise ValueError(
+                f"video {number}: predicted emotion {emotion!r} is not among {list(labels)}"
+            )
 
 
 def strs(f1_spotting: float, f1_recognition: float) -> float:
@@ -72,8 +60,8 @@ def strs(f1_spotting: float, f1_recognition: float) -> float:
     The second is the harmonic mean of mean precision and mean recall on the true positives
     (:func:`mecore.metrics.recognition.f1_of_means`), not UF1.
     """
-    check_share(f1_spotting, "f1_spotting")
-    check_share(f1_recognition, "f1_recognition")
+    recognition.check_share(f1_spotting, "f1_spotting")
+    recognition.check_share(f1_recognition, "f1_recognition")
     return f1_spotting * f1_recognition
 
 
@@ -89,27 +77,22 @@ def scored_emotions(
 
     Parameters
     ----------
-    videos : sequence of AnalysedVideo
-        See `validate`.
-    labels : sequence
-        The classes; annotated samples with another emotion are left out.
-    scoring : {"true_positives", "all_spotted"}
-        See the head of this module.
+    videos, labels, scoring : sequence of AnalysedVideo, sequence, and str
+        What is scored, its classes, and how; see the head of this module.
     iou, rule
         How intervals are matched; of no effect on ``"all_spotted"``.
 
     Returns
     -------
     truth, predicted : ndarray of object, shape (n,)
-        One entry per scored interval, in the order of the videos.
-
-    Raises
-    ------
-    ValueError
-        For ``"all_spotted"``: more than one predicted interval, or not exactly one annotated.
+        One entry per scored interval, in the order of the videos. ValueError for intervals that are
+        none, a number of emotions that is not theirs, an annotated emotion that is missing, or a
+        predicted one that is no label; ``"all_spotted"``: more than one predicted interval, or not
+        exactly one annotated.
     """
     check_option(scoring, get_args(Scoring), "scoring", ValueError)
-    validate(videos, labels)
+    for number, video in enumerate(videos):
+        _validate(number, video, labels)
     truth: list[object] = []
     predicted: list[object] = []
     for number, video in enumerate(videos):
@@ -146,9 +129,7 @@ def evaluate(
     iou: float = 0.5,
     rule: MatchRule = "maximum",
 ) -> dict[str, float]:
-    """Spotting, recognition of what was spotted, and their product.
-
-    Parameters are those of :func:`scored_emotions`.
+    """Spotting, recognition of what was spotted, and their product; see `scored_emotions`.
 
     Returns
     -------

@@ -7,8 +7,6 @@ are pooled over all videos; means over subjects and videos stand beside them, be
 speaks of an average. A video with neither annotation nor detection is right: its F1 is 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from typing import Literal, TypeAlias
 
@@ -16,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import check_option
-from mecore.metrics._checks import as_frames
-from mecore.metrics.intervals import interval_iou
+from mecore.metrics.intervals import as_frames, interval_iou
 from mecore.metrics.spotting import Counts, count_matches, precision_recall_f1
 
 ApexRule: TypeAlias = Literal["one", "many"]
@@ -32,14 +29,9 @@ def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
     Parameters
     ----------
     videos : sequence of (apexes, annotated)
-        Spotted apex frames (n,) and annotated intervals (m, 2).
+        Spotted apex frames (n,) and annotated intervals (m, 2); ValueError if they are no frames.
     rule : {"one", "many"}
         Whether an expression can be hit once or more often.
-
-    Raises
-    ------
-    ValueError
-        Apexes or intervals that are no frames, or a rule that does not exist.
 
     Examples
     --------
@@ -51,13 +43,10 @@ def count_apexes(videos: Sequence[ApexVideo], rule: ApexRule = "one") -> Counts:
     check_option(rule, ("one", "many"), "rule", ValueError)
     if rule == "one":
         return count_matches([(_as_intervals(a), b) for a, b in videos], _ANY)
-    tp = fp = fn = 0
-    for apexes, annotated in videos:
-        inside = interval_iou(_as_intervals(apexes), annotated) > 0
-        tp += int(inside.any(axis=1).sum())
-        fp += int((~inside.any(axis=1)).sum())
-        fn += int((~inside.any(axis=0)).sum())
-    return Counts(tp, fp, fn)
+    inside = [interval_iou(_as_intervals(a), b) > 0 for a, b in videos]
+    tp = sum(int(i.any(axis=1).sum()) for i in inside)
+    fn = sum(int((~i.any(axis=0)).sum()) for i in inside)
+    return Counts(tp, sum(map(len, inside)) - tp, fn)
 
 
 def _as_intervals(apexes: ArrayLike) -> NDArray[np.int64]:
@@ -67,17 +56,13 @@ def _as_intervals(apexes: ArrayLike) -> NDArray[np.int64]:
 def mean_f1(videos: Sequence[ApexVideo], groups: Sequence[Hashable]) -> float:
     """Mean of the F1 of each group of videos, such as those of one subject; 0 without videos.
 
-    Raises
-    ------
-    ValueError
-        Not one group name for each video.
+    ValueError if there is not one group name for each video.
     """
     if len(groups) != len(videos):
         raise ValueError(f"{len(videos)} videos, but {len(groups)} group names")
     values = []
     for group in dict.fromkeys(groups):
-        part = [v for v, g in zip(videos, groups, strict=True) if g == group]
-        counts = count_apexes(part)
+        counts = count_apexes([v for v, g in zip(videos, groups, strict=True) if g == group])
         values.append(precision_recall_f1(*counts)[2] if any(counts) else 1.0)
     return float(np.mean(values)) if values else 0.0
 
@@ -90,12 +75,9 @@ def evaluate(
 
     Parameters
     ----------
-    videos : sequence of (apexes, annotated)
-        See `count_apexes`; videos without an expression belong into the list.
-    subjects : sequence
-        Whose video it is.
-    minutes : float
-        Length of all videos together, above 0.
+    videos, subjects, minutes : sequence of (apexes, annotated), sequence, and float
+        See `count_apexes`, whose they are, and how long together, above 0; videos without an
+        expression belong into the list.
     intervals : sequence of arrays, (n, 2), optional
         Spotted intervals of each video, for the F1 at IoU ≥ 0.5.
 

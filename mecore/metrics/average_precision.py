@@ -13,8 +13,6 @@ to compare with the printed AP@[.5:.95] only.
 Both interpolate at all points (Eq. 17), not at 101 recall values as COCO does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -22,19 +20,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import check_option
-from mecore.metrics._checks import check_iou
 from mecore.metrics.intervals import CheckedVideo, Video, as_videos, time_order
-from mecore.metrics.matching import Pairs, overlapping_pairs
+from mecore.metrics.matching import Pairs, check_iou, overlapping_pairs
 
-Compat: TypeAlias = Literal["mean"]
+Scores: TypeAlias = Sequence[ArrayLike] | None
+Compat: TypeAlias = Literal["mean"] | None
 # divided, not summed up: 0.6 must be the same number as the IoU 3/5
 IOU_THRESHOLDS: tuple[float, ...] = tuple(percent / 100 for percent in range(50, 100, 5))
 
 
 def average_precision(
-    videos: Sequence[Video], scores: Sequence[ArrayLike] | None = None, *, iou: float = 0.5,
-    compat: Compat | None = None,
-) -> float:  # fmt: skip
+    videos: Sequence[Video], scores: Scores = None, *, iou: float = 0.5, compat: Compat = None
+) -> float:
     """Area under the interpolated precision-recall curve at one IoU threshold (Eq. 17).
 
     Parameters
@@ -62,22 +59,14 @@ def average_precision(
     return float(_average_precisions(videos, scores, compat, (iou,))[0])
 
 
-def ap_50_95(
-    videos: Sequence[Video], scores: Sequence[ArrayLike] | None = None, *,
-    compat: Compat | None = None,
-) -> float:  # fmt: skip
-    """Mean average precision over the IoU thresholds .50, .55, …, .95 (AP@[.5:.95]).
-
-    Parameters and errors are those of :func:`average_precision`.
-    """
+def ap_50_95(videos: Sequence[Video], scores: Scores = None, *, compat: Compat = None) -> float:
+    """Mean `average_precision` over the IoU thresholds .50, .55, …, .95 (AP@[.5:.95])."""
     return float(_average_precisions(videos, scores, compat, IOU_THRESHOLDS).mean())
 
 
 def _average_precisions(
-    videos: Sequence[Video], scores: Sequence[ArrayLike] | None, compat: Compat | None,
-    thresholds: Sequence[float],
-) -> NDArray[np.float64]:  # fmt: skip
-    """Average precision at each threshold."""
+    videos: Sequence[Video], scores: Scores, compat: Compat, thresholds: Sequence[float]
+) -> NDArray[np.float64]:
     checked = as_videos(videos)
     if compat is None:
         checked, ranking = _in_time_order(checked, _as_scores(scores, checked))
@@ -92,13 +81,11 @@ def _average_precisions(
     rank = np.argsort(-ranking, kind="stable")
     pairs = _by_rank(overlapping_pairs(checked, min(thresholds)), rank)
     ends = np.flatnonzero(np.append(np.diff(ranking[rank]) != 0, True))
-    hits = (_hits(pairs.at_least(iou), len(rank)) for iou in thresholds)
+    hits = (_hits(pairs.take(pairs.iou >= iou), len(rank)) for iou in thresholds)
     return np.array([_area(hit, ends, n_annotated) for hit in hits])
 
 
-def _as_scores(
-    scores: Sequence[ArrayLike] | None, videos: Sequence[CheckedVideo]
-) -> list[NDArray[np.float64]]:
+def _as_scores(scores: Scores, videos: Sequence[CheckedVideo]) -> list[NDArray[np.float64]]:
     """One finite score per prediction, or an error that names the video."""
     if scores is None:
         raise ValueError("scores: a ranked average precision needs the score of every prediction")
@@ -133,17 +120,14 @@ def _by_rank(pairs: Pairs, rank: NDArray[np.int64]) -> Pairs:
     place = np.empty_like(rank)
     place[rank] = np.arange(len(rank))
     predicted = place[pairs.predicted]
-    order = np.argsort(predicted, kind="stable")
-    return Pairs(predicted[order], pairs.annotated[order], pairs.iou[order])
+    return pairs._replace(predicted=predicted).take(np.argsort(predicted, kind="stable"))
 
 
 def _hits(pairs: Pairs, n_predicted: int) -> NDArray[np.bool_]:
     """Mark the predictions that get an annotation when they choose in the order of the pairs."""
     hit = np.zeros(n_predicted, bool)
     taken: set[int] = set()
-    for prediction, annotation in zip(
-        pairs.predicted.tolist(), pairs.annotated.tolist(), strict=True
-    ):
+    for prediction, annotation in pairs.numbers():
         if not hit[prediction] and annotation not in taken:
             hit[prediction] = True
             taken.add(annotation)

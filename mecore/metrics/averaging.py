@@ -4,8 +4,6 @@ The field prints «F1» for at least six different numbers. They are all compute
 predictions, so that a table can say how much of a difference between papers is arithmetic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

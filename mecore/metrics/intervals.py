@@ -7,30 +7,46 @@ peak near the border does (see ``mecore.spotting.intervals`` for clipping).
 A *video* is a pair ``(predicted, annotated)`` of interval arrays; either may be empty.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-
-from mecore.metrics._checks import as_frames
 
 Intervals: TypeAlias = NDArray[np.int64]
 Video: TypeAlias = tuple[ArrayLike, ArrayLike]
 CheckedVideo: TypeAlias = tuple[Intervals, Intervals]
 
 
+def as_frames(values: ArrayLike, where: str = "frames") -> NDArray[np.int64]:
+    """Return whole numbers (n,), or floats that are whole, as integers; ``where`` names them.
+
+    ValueError if they are of wrong shape, no numbers, missing, NaN or infinite, or not whole.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{where}: expected shape (n,), found {array.shape}")
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.dtype.kind == "O":
+        # nullable integers of pandas arrive as objects
+        missing = np.flatnonzero(pd.isna(array))
+        if missing.size:
+            raise ValueError(f"{where}, position {missing[0]}: a missing value is no frame")
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{where}: expected whole numbers, found {array.dtype} values")
+    bad = np.flatnonzero(~np.isfinite(array) | (array != np.floor(array)))
+    if bad.size:
+        raise ValueError(f"{where}, position {bad[0]}: {array[bad[0]]} is not a whole frame")
+    return array.astype(np.int64)
+
+
 def as_intervals(values: ArrayLike, where: str = "intervals") -> Intervals:
-    """Return onsets and offsets (n, 2), inclusive frames, as integers; ``where`` names them.
+    """Return onsets and offsets (n, 2) as integers; anything of size 0 is «no interval».
 
-    Anything of size 0 is «no interval».
-
-    Raises
-    ------
-    ValueError
-        Wrong shape, not numbers, NaN, not whole, or an onset after its offset.
+    ValueError for a wrong shape, what `as_frames` refuses, or an onset after its offset.
     """
     array = np.asarray(values)
     if array.size == 0:
@@ -45,14 +61,24 @@ def as_intervals(values: ArrayLike, where: str = "intervals") -> Intervals:
     return whole
 
 
+def as_videos(videos: Sequence[Video]) -> list[CheckedVideo]:
+    """Return every video as two checked arrays; ValueError also if it is no pair."""
+    checked = []
+    for number, video in enumerate(videos):
+        if len(video) != 2:
+            raise ValueError(f"video {number}: expected (predicted, annotated), found {len(video)}")
+        predicted = as_intervals(video[0], f"video {number}, predicted")
+        checked.append((predicted, as_intervals(video[1], f"video {number}, annotated")))
+    return checked
+
+
 def interval_iou(predicted: ArrayLike, annotated: ArrayLike) -> NDArray[np.float64]:
     """Intersection over union of intervals (n, 2) and (m, 2), every pair of them.
 
     Returns (n, m) in [0, 1]; intervals that share no frame have 0 (Liong et al. 2022, Eq. 14).
     """
     left = as_intervals(predicted, "predicted")[:, None]
-    right = as_intervals(annotated, "annotated")[None]
-    return iou_of(left, right)
+    return iou_of(left, as_intervals(annotated, "annotated")[None])
 
 
 def iou_of(left: Intervals, right: Intervals) -> NDArray[np.float64]:
@@ -61,23 +87,6 @@ def iou_of(left: Intervals, right: Intervals) -> NDArray[np.float64]:
     shared = np.maximum(last - np.maximum(left[..., 0], right[..., 0]) + 1, 0)
     lengths = (left[..., 1] - left[..., 0] + 1) + (right[..., 1] - right[..., 0] + 1)
     return shared / (lengths - shared)
-
-
-def as_videos(videos: Sequence[Video]) -> list[CheckedVideo]:
-    """Return every video as two checked interval arrays.
-
-    Raises
-    ------
-    ValueError
-        A video that is no pair, or an interval array that :func:`as_intervals` refuses.
-    """
-    checked = []
-    for number, video in enumerate(videos):
-        if len(video) != 2:
-            raise ValueError(f"video {number}: expected (predicted, annotated), found {len(video)}")
-        predicted = as_intervals(video[0], f"video {number}, predicted")
-        checked.append((predicted, as_intervals(video[1], f"video {number}, annotated")))
-    return checked
 
 
 def time_order(intervals: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,24 +11,27 @@ Only intervals of the same video can match, and each takes part in one match at 
     tries only the annotation of highest IoU and is a false positive if that one is taken.
 """
 
-from __future__ import annotations
-
 from collections import deque
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecore.errors import check_option
-from mecore.metrics._checks import check_iou
 from mecore.metrics.intervals import CheckedVideo, as_intervals, iou_of, time_order
 
 MatchRule: TypeAlias = Literal["maximum", "best"]
 
 
+def check_iou(iou: float) -> None:
+    """Refuse an IoU threshold outside (0, 1]."""
+    if not 0 < iou <= 1:
+        raise ValueError(f"iou: expected a threshold in (0, 1], found {iou}")
+
+
 class Pairs(NamedTuple):
-    """Overlapping (prediction, annotation) pairs of all videos, numbered through all videos.
+    """Overlapping (prediction, annotation) pairs, numbered through all videos in their order.
 
     Sorted by prediction, then falling IoU, then annotation.
     """
@@ -37,17 +40,17 @@ class Pairs(NamedTuple):
     annotated: NDArray[np.int64]
     iou: NDArray[np.float64]
 
-    def at_least(self, iou: float) -> Pairs:
-        """Return the pairs whose IoU reaches ``iou``."""
-        keep = self.iou >= iou
-        return Pairs(self.predicted[keep], self.annotated[keep], self.iou[keep])
+    def take(self, which: NDArray[Any]) -> "Pairs":
+        """Return the pairs of a mask, or in an order."""
+        return Pairs(self.predicted[which], self.annotated[which], self.iou[which])
+
+    def numbers(self) -> Iterator[tuple[int, int]]:
+        """Yield prediction and annotation of each pair."""
+        return zip(self.predicted.tolist(), self.annotated.tolist(), strict=True)
 
 
 def overlapping_pairs(videos: Sequence[CheckedVideo], iou: float) -> Pairs:
-    """Pairs within each video (see ``mecore.metrics.intervals.as_videos``) with at least this IoU.
-
-    Predictions and annotations are numbered through all videos in the order given.
-    """
+    """Pairs of at least this IoU within each video, see `mecore.metrics.intervals.as_videos`."""
     n_predicted = np.array([len(p) for p, _ in videos], np.int64)
     n_annotated = np.array([len(a) for _, a in videos], np.int64)
     n_pairs = n_predicted * n_annotated
@@ -59,9 +62,8 @@ def overlapping_pairs(videos: Sequence[CheckedVideo], iou: float) -> Pairs:
     all_predicted = np.concatenate([empty, *(p for p, _ in videos)])
     all_annotated = np.concatenate([empty, *(a for _, a in videos)])
     overlap = iou_of(all_predicted[predicted], all_annotated[annotated])
-    pairs = Pairs(predicted, annotated, overlap).at_least(iou)
-    order = np.lexsort((pairs.annotated, -pairs.iou, pairs.predicted))
-    return Pairs(pairs.predicted[order], pairs.annotated[order], pairs.iou[order])
+    pairs = Pairs(predicted, annotated, overlap).take(overlap >= iou)
+    return pairs.take(np.lexsort((pairs.annotated, -pairs.iou, pairs.predicted)))
 
 
 def match_intervals(
@@ -114,9 +116,7 @@ def _best_matching(pairs: Pairs) -> dict[int, int]:
 def _maximum_matching(pairs: Pairs) -> dict[int, int]:
     """Maximum bipartite matching: each prediction joins if others can move over."""
     neighbours: dict[int, list[int]] = {}
-    for prediction, annotation in zip(
-        pairs.predicted.tolist(), pairs.annotated.tolist(), strict=True
-    ):
+    for prediction, annotation in pairs.numbers():
         neighbours.setdefault(prediction, []).append(annotation)
     partner: dict[int, int] = {}
     owner: dict[int, int] = {}

@@ -21,8 +21,6 @@ is a range. A printed number is possible when its own range and the implied one 
 common.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -70,16 +68,13 @@ def as_printed(text: str, scale: float = 1.0) -> Printed:
 def published_values(published: Mapping[str, Any]) -> pd.DataFrame:
     """One row per printed number of ``tables`` as at the head of this module.
 
+    ValueError if a row has more or fewer cells than there are columns, or a cell is no number.
+
     Returns
     -------
     DataFrame
         ``table, row, column, printed, value, half_unit, protocol, source``; ``value`` is in
         natural units (percent divided by 100).
-
-    Raises
-    ------
-    ValueError
-        A row with another number of cells than the table has columns, or a cell that is no number.
     """
     rows = []
     for table in published["tables"]:
@@ -100,19 +95,17 @@ def published_values(published: Mapping[str, Any]) -> pd.DataFrame:
 def check_published(published: Mapping[str, Any]) -> pd.DataFrame:
     """Recompute printed numbers: ``checks`` of ``tables`` as at the head of this module.
 
+    ValueError for a rule that does not exist, or a cell that is not in the tables.
+
     Returns
     -------
     DataFrame
         ``table, row, column, printed, rule, implied, low, high, possible, note``: one row per
         check; ``implied`` is the range [low, high] in the digits of the printed number.
-
-    Raises
-    ------
-    ValueError
-        A rule that does not exist, or a cell that is not in the tables.
     """
     values = published_values(published)
-    cells = {"/".join(key): i for i, key in enumerate(zip(*_key_columns(values), strict=True))}
+    keys_of = values[["table", "row", "column"]].astype(str).itertuples(index=False)
+    cells = {"/".join(key): i for i, key in enumerate(keys_of)}
     results = []
     for check in published["checks"]:
         check_option(check["rule"], tuple(RULES), "rule", ValueError)
@@ -124,11 +117,6 @@ def check_published(published: Mapping[str, Any]) -> pd.DataFrame:
             rows = [values.iloc[cells[key]] for key in keys]
             results.append(_check(check["rule"], rows, check.get("note", "")))
     return pd.DataFrame(results)
-
-
-def _key_columns(values: pd.DataFrame) -> list[list[str]]:
-    """Table, row and column of every value."""
-    return [values[name].astype(str).tolist() for name in ("table", "row", "column")]
 
 
 def _check(rule: str, rows: list[pd.Series], note: str) -> dict[str, object]:
@@ -177,25 +165,10 @@ def _uf1_bound(printed: Printed, precision: Printed, recall: Printed) -> Range:
     return float("-inf"), _f1_of_means(printed, precision, recall)[1]
 
 
-def _product(_: Printed, left: Printed, right: Printed) -> Range:
-    """Product of two shares (Eq. 24)."""
-    return left.low * right.low, left.high * right.high
-
-
-def _sum(_: Printed, *parts: Printed) -> Range:
-    """Sum of parts."""
-    return sum(part.low for part in parts), sum(part.high for part in parts)
-
-
 def _whole_count(printed: Printed, total: Printed) -> Range:
     """Nearest whole number of ``total`` samples, as a share of them."""
     value = round(printed.value * total.value) / total.value
     return value, value
-
-
-def _same(_: Printed, other: Printed) -> Range:
-    """Take the same quantity as printed elsewhere."""
-    return other.low, other.high
 
 
 RULES: dict[str, Rule] = {
@@ -204,8 +177,10 @@ RULES: dict[str, Rule] = {
     "f1": _counts(2),
     "f1_of_means": _f1_of_means,
     "uf1_bound": _uf1_bound,
-    "product": _product,
-    "sum": _sum,
+    # of two shares (Eq. 24)
+    "product": lambda _, left, right: (left.low * right.low, left.high * right.high),
+    "sum": lambda _, *parts: (sum(p.low for p in parts), sum(p.high for p in parts)),
     "whole_count": _whole_count,
-    "same": _same,
+    # the same quantity as printed elsewhere
+    "same": lambda _, other: (other.low, other.high),
 }

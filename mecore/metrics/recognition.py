@@ -11,10 +11,8 @@ Three F1 scores are easily confused (Liong, See, Chan 2022, Eqs. 19-23):
   what machine-learning libraries call macro-F1: :func:`macro_f1` is the same function.
 * :func:`f1_of_means` (Eq. 21, their «F1-score_a») is the harmonic mean of the *mean* precision and
   the *mean* recall. It is never below UF1, because the harmonic mean is concave.
-* recall (Eq. 19) and UAR (Eq. 23) are one quantity: :func:`macro_recall` and :func:`uar`.
+* recall (Eq. 19) and UAR (Eq. 23) are one quantity, :func:`uar`.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -22,26 +20,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.metrics._checks import check_share
-
 
 def validate(
     truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Check labels (n,), of which there may be none, and return both as indices into the classes.
 
-    Raises
-    ------
-    ValueError
-        No or repeated labels, lists of different lengths, or a label that is not among the classes.
+    ValueError for no or repeated classes, lists of different lengths, or a label of no class.
     """
     classes = pd.Index(np.asarray(labels, object), dtype=object)
     if classes.empty or not classes.is_unique:
         raise ValueError(f"labels: expected different classes, found {list(labels)}")
-    indices = [_indices(truth, classes, "truth"), _indices(predicted, classes, "predicted")]
-    if len(indices[0]) != len(indices[1]):
-        raise ValueError(f"{len(indices[0])} true labels but {len(indices[1])} predicted ones")
-    return indices[0], indices[1]
+    true, given = _indices(truth, classes, "truth"), _indices(predicted, classes, "predicted")
+    if len(true) != len(given):
+        raise ValueError(f"{len(true)} true labels but {len(given)} predicted ones")
+    return true, given
 
 
 def _indices(values: ArrayLike, classes: pd.Index, where: str) -> NDArray[np.int64]:
@@ -77,13 +70,7 @@ def confusion_matrix(
 
 
 def validate_confusion(confusion: ArrayLike) -> NDArray[np.int64]:
-    """Return ``confusion`` as a (C, C) array of counts, or say why it is not one.
-
-    Raises
-    ------
-    ValueError
-        Not square, NaN, not whole, or negative.
-    """
+    """Return (C, C) counts; ValueError if they are not square, NaN, not whole, or negative."""
     counts = np.asarray(confusion)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
         raise ValueError(f"confusion matrix: expected shape (C, C), found {counts.shape}")
@@ -104,64 +91,60 @@ def _quotient(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[
 
 
 def measures(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """``n, accuracy, precision, recall, f1_of_means, uf1, uar`` (…), in the order usually printed.
+    """All measures of any number of confusion matrices (…, C, C), which are not checked.
 
-    Of any number of confusion matrices (…, C, C) at once, truth in rows; they are not checked.
+    Returns
+    -------
+    dict
+        Name → (…), in the order usually printed; all but ``n``, the number of samples, in [0, 1].
+        ``accuracy``: share of samples on the diagonal (Eq. 18). ``precision``, ``recall``: means
+        over all C classes of TP / (TP + FP) (Eq. 20) and TP / (TP + FN) (Eq. 19).
+        ``f1_of_means`` (Eq. 21). ``uf1``: mean over all C classes of 2 TP / (2 TP + FP + FN)
+        (Eq. 22). ``uar`` (Eq. 23): the recall.
     """
     counts = np.asarray(confusion, np.float64)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    true, said = counts.sum(-1), counts.sum(-2)
-    precision, recall = _quotient(hits, said).mean(-1), _quotient(hits, true).mean(-1)
+    true, given = counts.sum(-1), counts.sum(-2)
+    precision, recall = _quotient(hits, given).mean(-1), _quotient(hits, true).mean(-1)
     return {
         "n": true.sum(-1),
         "accuracy": _quotient(hits.sum(-1), true.sum(-1)),
         "precision": precision,
         "recall": recall,
         "f1_of_means": _quotient(2 * precision * recall, precision + recall),
-        "uf1": _quotient(2 * hits, true + said).mean(-1),
+        "uf1": _quotient(2 * hits, true + given).mean(-1),
         "uar": recall,
     }
 
 
-def accuracy(confusion: ArrayLike) -> float:
-    """Share of samples on the diagonal, in [0, 1]; 0 when there is no sample (Eq. 18)."""
-    return evaluate_confusion(confusion)["accuracy"]
+def evaluate_confusion(confusion: ArrayLike) -> dict[str, float]:
+    """All `measures` of one confusion matrix, checked as in `validate_confusion`."""
+    found = measures(validate_confusion(confusion))
+    return {name: int(value) if name == "n" else float(value) for name, value in found.items()}
 
 
-def macro_precision(confusion: ArrayLike) -> float:
-    """Mean over all C classes of TP / (TP + FP), in [0, 1] (Eq. 20)."""
-    return evaluate_confusion(confusion)["precision"]
-
-
-def macro_recall(confusion: ArrayLike) -> float:
-    """Mean over all C classes of TP / (TP + FN), in [0, 1] (Eq. 19)."""
-    return evaluate_confusion(confusion)["recall"]
+def evaluate(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]) -> dict[str, float]:
+    """All `measures` of predictions, all folds together; see `confusion_matrix`."""
+    return evaluate_confusion(confusion_matrix(truth, predicted, labels))
 
 
 def uar(confusion: ArrayLike) -> float:
-    """Unweighted average recall (Eq. 23): another name of :func:`macro_recall`."""
-    return macro_recall(confusion)
+    """Unweighted average recall of one confusion matrix (C, C), see `measures`."""
+    return evaluate_confusion(confusion)["uar"]
 
 
 def uf1(confusion: ArrayLike) -> float:
-    """Unweighted F1: mean over all C classes of 2 TP / (2 TP + FP + FN), in [0, 1] (Eq. 22)."""
+    """Unweighted F1 of one confusion matrix (C, C), see `measures`."""
     return evaluate_confusion(confusion)["uf1"]
 
 
-def macro_f1(confusion: ArrayLike) -> float:
-    """Mean of the class-wise F1: another name of :func:`uf1`, not :func:`f1_of_means`."""
-    return uf1(confusion)
+macro_f1 = uf1
 
 
 def f1_of_means(precision: float, recall: float) -> float:
-    """Harmonic mean of a mean precision and a mean recall (Eq. 21, «F1-score_a»), all in [0, 1].
+    """Harmonic mean of a mean precision and a mean recall (Eq. 21); 0 when both are 0.
 
-    It bounds the UF1 of the same predictions from above, and is 0 when both are 0.
-
-    Raises
-    ------
-    ValueError
-        A value outside [0, 1] or NaN.
+    ValueError if one is outside [0, 1] or NaN.
 
     Examples
     --------
@@ -174,12 +157,7 @@ def f1_of_means(precision: float, recall: float) -> float:
     return 2 * precision * recall / total if total else 0.0
 
 
-def evaluate_confusion(confusion: ArrayLike) -> dict[str, float]:
-    """All recognition measures of one confusion matrix, in the order they are usually printed."""
-    found = measures(validate_confusion(confusion))
-    return {name: int(value) if name == "n" else float(value) for name, value in found.items()}
-
-
-def evaluate(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[object]) -> dict[str, float]:
-    """All recognition `measures` of predictions, all folds together; see `confusion_matrix`."""
-    return evaluate_confusion(confusion_matrix(truth, predicted, labels))
+def check_share(value: float, name: str) -> None:
+    """Refuse a value outside [0, 1], and NaN."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a value in [0, 1], found {value}")

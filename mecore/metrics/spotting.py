@@ -10,18 +10,15 @@ A video without any expression belongs into the list: what is spotted there is a
 Average precision is in ``mecore.metrics.average_precision``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mecore.metrics._checks import as_frames, check_iou
-from mecore.metrics.average_precision import ap_50_95, average_precision
-from mecore.metrics.intervals import Video, as_intervals, as_videos, time_order
-from mecore.metrics.matching import MatchRule, match_pairs, overlapping_pairs
+from mecore.metrics.average_precision import Scores, ap_50_95, average_precision
+from mecore.metrics.intervals import Video, as_frames, as_intervals, as_videos, time_order
+from mecore.metrics.matching import MatchRule, check_iou, match_pairs, overlapping_pairs
 
 
 class Counts(NamedTuple):
@@ -32,27 +29,16 @@ class Counts(NamedTuple):
     fn: int
 
 
-def validate(videos: Sequence[Video], iou: float = 0.5) -> None:
-    """Refuse videos or a threshold that cannot be scored.
-
-    ValueError says which video and row: no pair, wrong shape, NaN, not whole, onset after offset;
-    or a threshold outside (0, 1].
-    """
-    check_iou(iou)
-    as_videos(videos)
-
-
 def count_matches(videos: Sequence[Video], iou: float = 0.5, rule: MatchRule = "maximum") -> Counts:
     """Count true and false positives and false negatives over all videos.
 
     Parameters
     ----------
     videos : sequence of (predicted, annotated)
-        Interval arrays of shapes (n, 2) and (m, 2), in any order; ValueError as in `validate`.
-    iou : float
-        Least IoU of a match, in (0, 1].
-    rule : {"maximum", "best"}
-        See ``mecore.metrics.matching``.
+        Interval arrays of shapes (n, 2) and (m, 2), in any order; ValueError if they are none, see
+        `mecore.metrics.intervals.as_intervals`.
+    iou, rule
+        See `mecore.metrics.matching.match_intervals`.
     """
     check_iou(iou)
     # in time order, so that of annotations with equal IoU the same one is tried
@@ -66,10 +52,7 @@ def count_matches(videos: Sequence[Video], iou: float = 0.5, rule: MatchRule = "
 def precision_recall_f1(tp: int, fp: int, fn: int) -> tuple[float, float, float]:
     """Precision, recall and F1 of counts (Eqs. 15 and 16), in [0, 1]; 0 where undefined.
 
-    Raises
-    ------
-    ValueError
-        A count that is negative or not whole.
+    ValueError if a count is negative or not whole.
 
     Examples
     --------
@@ -84,10 +67,7 @@ def precision_recall_f1(tp: int, fp: int, fn: int) -> tuple[float, float, float]
 
 
 def measures(counts: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """``tp, fp, fn, precision, recall, f1`` (…) of any number of counts (…, 3); 0 where undefined.
-
-    Counts are true positives, false positives, false negatives, and are not checked.
-    """
+    """``tp, fp, fn, precision, recall, f1`` (…) of any number of `Counts` (…, 3), not checked."""
     tp, fp, fn = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     pairs = {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "f1": (2 * tp, 2 * tp + fp + fn)}
     shares = {
@@ -160,11 +140,7 @@ def _earliest(peaks: Sequence[ArrayLike], n_videos: int, other: str) -> NDArray[
 
 
 def evaluate(
-    videos: Sequence[Video],
-    scores: Sequence[ArrayLike] | None = None,
-    *,
-    iou: float = 0.5,
-    rule: MatchRule = "maximum",
+    videos: Sequence[Video], scores: Scores = None, *, iou: float = 0.5, rule: MatchRule = "maximum"
 ) -> dict[str, float]:
     """All interval measures of a set of videos.
 
@@ -173,14 +149,14 @@ def evaluate(
     videos, iou, rule
         See `count_matches`; the IoU is also that of ``ap``.
     scores : sequence of arrays, shapes (n,), optional
-        Confidence of every prediction; without them there is no ranked average precision.
+        Confidence of every prediction.
 
     Returns
     -------
     dict
         ``n_videos, n_predicted, n_annotated, tp, fp, fn, precision, recall, f1``, with scores
         ``ap, ap_50_95``, and last ``ap_50_95_unranked``, the measure behind the numbers printed
-        by Liong et al. (2022); the last one depends on the order of the videos.
+        by Liong et al. (2022), which depends on the order of the videos.
     """
     tp, fp, fn = count_matches(videos, iou, rule)
     precision, recall, f1 = precision_recall_f1(tp, fp, fn)

@@ -1,7 +1,5 @@
 """Adam whose graphs are freed when a training is over."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,12 +1,9 @@
 """Options of a method: every choice that changes a result, with what paper and code say of it.
 
 A class of options is a frozen dataclass made by `options`, with one field per choice, made by
-`choice`. Its metadata holds the group the field belongs to, the value of the paper as written, the
-value of the code as released, and the reason for ours; presets and the table of a chapter are made
-from it. Values are checked by pydantic.
+`choice`. Its metadata holds its group, the values of the paper as written and the code as released,
+and the reason for ours: presets and tables are made from it. Pydantic checks values.
 """
-
-from __future__ import annotations
 
 from dataclasses import asdict, field, fields
 from types import SimpleNamespace
@@ -28,8 +25,7 @@ Options = TypeVar("Options")
 def options(kind: type[Options]) -> type[Options]:
     """Make a class of options: frozen, and refusing values of another type or out of range."""
     made: Any = dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))(kind)
-    checked: type[Options] = made
-    return checked
+    return made
 
 
 def choice(default: Any, group: str, topic: str, why: str, **others: Any) -> Any:
@@ -38,11 +34,9 @@ def choice(default: Any, group: str, topic: str, why: str, **others: Any) -> Any
     Parameters
     ----------
     default : object
-        Ours.
-    group : str
-        What the choice belongs to, such as ``"features"``.
-    topic, why : str
-        What is chosen, and the reason for ours.
+        Our value; ``why`` is the reason for it.
+    group, topic : str
+        What the choice belongs to, such as ``"features"``, and what is chosen.
     **others
         ``written`` and ``released``, the values of paper and code where they differ from ours; or
         ``paper``, what a paper without presets says in words.
@@ -61,24 +55,17 @@ def group(chosen: Any, *names: str) -> SimpleNamespace:
 def reading(
     kind: type[Options], name: str = "default", scale: str = "full", **changes: Any
 ) -> Options:
-    """Return an interpretation of a paper by name, with some options changed.
+    """Return an interpretation of a paper: options of a kind by name, and some ``changes``.
+
+    OptionError for a preset, option or value that does not exist; it names the nearest right one.
 
     Parameters
     ----------
-    kind : type
-        Class of the options.
     name : {"default", "as_written", "as_released"}
         Ours, the text of the paper, or the code published with it.
     scale : {"full", "small"}
         At ``"small"``, options take the values in ``kind.SMALL``: a quick run in which every cell
         executes but no network is well trained.
-    **changes
-        Options to set otherwise.
-
-    Raises
-    ------
-    OptionError
-        A preset, option or value that does not exist; the message names the nearest right one.
     """
     if name not in get_args(Preset):
         raise OptionError(f"no preset is called {name!r}; {nearest(name, get_args(Preset))}")
@@ -97,8 +84,8 @@ def reading(
 def _problem(error: Any) -> str:
     name, value = ".".join(map(str, error["loc"])), error["input"]
     if error["type"] == "literal_error":
-        allowed = [word.strip(" '") for word in error["ctx"]["expected"].split(" or ")]
-        allowed = [word.strip(" '") for part in allowed for word in part.split(",")]
+        words = error["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        allowed = (word.strip("'") for word in words)
         return f"{name}={value!r}; {nearest(str(value), allowed)}"
     return f"{name}={value!r}: {error['msg']}"
 

@@ -1,7 +1,5 @@
 """Grad-CAM: which places of a feature map speak for an output (Selvaraju et al., ICCV 2017)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ own, does the same in a fraction of the time. Adam works weight by weight, so it
 it treats its parts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

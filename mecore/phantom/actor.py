@@ -1,7 +1,5 @@
 """Frames: the neutral picture warped, relit by its furrows, with eyes and mouth set in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -13,13 +11,12 @@ from mecore.errors import OptionError, nearest
 from mecore.phantom.action_units import CONTROLS, controls_of
 from mecore.phantom.anatomy import CANONICAL, Slit, build_anatomy, pixel_grid
 from mecore.phantom.canvas import Canvas, Image
+from mecore.phantom.controls import Box, Opening, SlitMotion, furrows
 from mecore.phantom.eyes import EyePainter
-from mecore.phantom.fields import furrows
 from mecore.phantom.identity import Identity, draw_identity
 from mecore.phantom.light import DISPLAY_POWER, Lighting, normals, received
 from mecore.phantom.motion import POSE_DOWN, POSE_RIGHT, Field, Rig, State, pose_basis, sample
 from mecore.phantom.painting import SCALE, Painting, paint
-from mecore.phantom.slits import Box, Opening, SlitMotion
 
 _OPTICS = 0.42  # radius of the lens's blur, pixels of the frame
 _SLACK = 6.0  # canonical pixels by which the skin around a slit may move against its middle
@@ -90,8 +87,8 @@ class Actor:
         for k, (right, down) in enumerate(zip(POSE_RIGHT, POSE_DOWN, strict=True)):
             cv2.scaleAdd(self._right[k], -float(state.pose[right]), x, x)
             cv2.scaleAdd(self._down[k], -float(state.pose[down]), y, y)
-        moved = cv2.split(cv2.remap(skin, x, y, cv2.INTER_LINEAR))
-        x, y = x - moved[0], y - moved[1]
+        right, down = cv2.split(cv2.remap(skin, x, y, cv2.INTER_LINEAR))
+        x, y = x - right, y - down
         *lids, lips = self.rig.slits
         eyes = [self._open(motion, state, x, y) for motion in lids]
         mouth = None if lips.rests(state.controls) else self._open(lips, state, x, y)
@@ -135,8 +132,8 @@ class Actor:
         first = np.array([y0 + down, x0 + right]) - _SLACK
         last = np.array([y1 + down, x1 + right]) + _SLACK
         corners = np.clip(np.array([first, last]) / self._pixel, 0, self._size).astype(int)
-        (r0, c0), (r1, c1) = corners.tolist()
-        return slice(r0, r1), slice(c0, c1)
+        rows, columns = corners.T.tolist()
+        return slice(*rows), slice(*columns)
 
 
 def _show_mouth(frame: Image, lips: Opening, slit: Slit, light: float, pixel: float) -> None:
@@ -171,14 +168,9 @@ def portrait(
         Seed of the population, such as ``SHORT.seed``, and index of the person, from 0.
     action_units : mapping, optional
         Intensity (0 ... 1) by number (both sides), or by name for one side: ``{12: 1.0}`` or
-        ``{"L12": 1.0}``.
+        ``{"L12": 1.0}``; OptionError for a unit that the phantom does not have.
     size : int
         Side of the picture, pixels.
-
-    Raises
-    ------
-    OptionError
-        If an action unit is not among those of the phantom.
 
     Examples
     --------

@@ -9,8 +9,6 @@ Proportions are those of ordinary facial anthropometry (Farkas, Anthropometry of
 1994): eye fissures of about 30 mm, 33 mm apart, a mouth of 52 mm, a face 135 mm wide.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,11 +108,8 @@ def _spline(points: Any, n: int) -> Floats:
 
 def _half_outline(who: Identity) -> Floats:
     """Right half of the outline from the top of the skull to the chin, (n, 2) of u, v."""
-    points = np.array(
-        [(0, -85), (27, -79), (47, -60), (57, -33), (59, -8), (57.5, 14), (54.5, 33), (48.5, 52),
-         (38.5, 70), (26, 83.5), (12, 92), (0, 94)], dtype=float,
-    )  # fmt: skip
-    u, v = points.T
+    u, v = np.array([(0, -85), (27, -79), (47, -60), (57, -33), (59, -8), (57.5, 14), (54.5, 33),
+                     (48.5, 52), (38.5, 70), (26, 83.5), (12, 92), (0, 94)]).T  # fmt: skip
     jaw = np.interp(v, [10, 52, 75, 94], [0.0, 1.0, 0.75, 0.3])
     chin = np.interp(v, [55, 80, 94], [0.0, 1.0, 1.0])
     cheek = np.interp(v, [0, 28, 60], [0.0, 1.0, 0.0])
@@ -173,10 +168,8 @@ def _brow(who: Identity) -> Floats:
 def _hairline(who: Identity) -> Floats:
     """Border of the scalp hair over the forehead, from left to right."""
     high = -57.0 - (1.5 if who.male else 0.0)
-    right = _spline(
-        [(0, high), (16, high + 1), (30, high + 5), (41, high + 15), (47.5, high + 27), (52, -20),
-         (55, -4)], 60,
-    )  # fmt: skip
+    right = _spline([(0, high), (16, high + 1), (30, high + 5), (41, high + 15),
+                     (47.5, high + 27), (52, -20), (55, -4)], 60)  # fmt: skip
     return np.concatenate([mirrored(right[:0:-1]), right])
 
 

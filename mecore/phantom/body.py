@@ -1,7 +1,5 @@
 """What is around the face: ears, neck, clothes and backdrop, as shapes and heights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +44,8 @@ def _half_neck(who: Identity) -> float:
 def neck(canvas: Canvas, who: Identity) -> Shape:
     """The neck down to the shoulders."""
     half = _half_neck(who)
-    side = np.array(
-        [(half + 1, 20), (half, 70), (half - 0.5, 92), (half + 3, 105), (half + 13, 114),
-         (half + 42, 124), (150, 138), (150, 175)], dtype=float,
-    )  # fmt: skip
+    side = np.array([(half + 1, 20), (half, 70), (half - 0.5, 92), (half + 3, 105),
+                     (half + 13, 114), (half + 42, 124), (150, 138), (150, 175)])  # fmt: skip
     cover = canvas.fill(closed(arc_points(side, np.linspace(0, 1, 60))))
     ratio = np.clip(np.abs(canvas.u) / (half + 2), 0, 1)
     height = 33 * (np.sqrt(1 - ratio**2.4) - 1) - 30.0

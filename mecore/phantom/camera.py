@@ -1,7 +1,8 @@
 """The camera: exposure, sensor noise, and coding to image files or to a video file."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from mecore.errors import DataError
 from mecore.phantom.spec import PhantomSpec
 
+Write = Callable[[NDArray[np.uint8]], None]
 _PATTERNS = 12  # stored noise patterns; each frame takes one, shifted at random
 _MARGIN = 48
 
@@ -41,45 +43,34 @@ class Camera:
         return np.asarray(cv2.add(curved, noise, dtype=cv2.CV_8U))
 
 
-class ImageFolder:
-    """Writes frames as ``img1.jpg``, ``img2.jpg`` ... into a folder."""
+@contextmanager
+def image_folder(folder: Path, spec: PhantomSpec) -> Iterator[Write]:
+    """Writer of frames (RGB) as ``img1.jpg``, ``img2.jpg`` ... into a folder."""
+    folder.mkdir(parents=True)
+    numbers, quality = count(1), [cv2.IMWRITE_JPEG_QUALITY, spec.nuisance.jpeg_quality]
 
-    def __init__(self, folder: Path, spec: PhantomSpec) -> None:
-        folder.mkdir(parents=True)
-        self._folder, self._count = folder, 0
-        self._quality = [cv2.IMWRITE_JPEG_QUALITY, spec.nuisance.jpeg_quality]
-
-    def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append a frame (RGB)."""
-        self._count += 1
-        path = self._folder / f"img{self._count}.jpg"
-        if not cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), self._quality):
+    def write(frame: NDArray[np.uint8]) -> None:
+        path = folder / f"img{next(numbers)}.jpg"
+        if not cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality):
             raise DataError("the frame cannot be written", where=path, todo="check the disk space")
 
-    def close(self) -> None:
-        """Nothing is left open between frames."""
+    yield write
 
 
-class VideoFile:
-    """Writes frames into an ``.avi`` file."""
-
-    def __init__(self, path: Path, spec: PhantomSpec) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        codec, size = spec.nuisance.codec, (spec.size, spec.size)
-        motion_jpeg = codec == "MJPG"
-        backend = cv2.CAP_OPENCV_MJPEG if motion_jpeg else cv2.CAP_FFMPEG
-        fourcc = cv2.VideoWriter.fourcc(*codec)
-        self._writer = cv2.VideoWriter(str(path), backend, fourcc, float(spec.fps), size)
-        if not self._writer.isOpened():
-            todo = "use Nuisance(codec='MJPG')"
-            raise DataError(f"OpenCV cannot write {codec} videos", where=path, todo=todo)
-        if motion_jpeg:
-            self._writer.set(cv2.VIDEOWRITER_PROP_QUALITY, spec.nuisance.video_quality)
-
-    def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append a frame (RGB)."""
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._writer.release()
+@contextmanager
+def video_file(path: Path, spec: PhantomSpec) -> Iterator[Write]:
+    """Writer of frames (RGB) into an ``.avi`` file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    codec, size = spec.nuisance.codec, (spec.size, spec.size)
+    backend = cv2.CAP_OPENCV_MJPEG if codec == "MJPG" else cv2.CAP_FFMPEG
+    fourcc = cv2.VideoWriter.fourcc(*codec)
+    writer = cv2.VideoWriter(str(path), backend, fourcc, float(spec.fps), size)
+    if not writer.isOpened():
+        todo = "use Nuisance(codec='MJPG')"
+        raise DataError(f"OpenCV cannot write {codec} videos", where=path, todo=todo)
+    if codec == "MJPG":
+        writer.set(cv2.VIDEOWRITER_PROP_QUALITY, spec.nuisance.video_quality)
+    try:
+        yield lambda frame: writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    finally:
+        writer.release()

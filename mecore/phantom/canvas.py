@@ -3,8 +3,6 @@
 `u` runs right from the midline, `v` down from the eye line, both in canonical pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,16 +1,14 @@
 """The eyes: a texture of sclera and iris that gaze slides under the lids, and how it is set in."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mecore.phantom.anatomy import Floats
 from mecore.phantom.canvas import Image, smoothstep
+from mecore.phantom.controls import Aperture, Opening
 from mecore.phantom.identity import Identity
 from mecore.phantom.light import DISPLAY_POWER, direction, to_display
-from mecore.phantom.slits import Aperture, Opening
 
 _SCALE = 8  # samples of the texture per canonical pixel
 _REACH = 18.0  # half the side of the texture, canonical pixels

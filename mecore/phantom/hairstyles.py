@@ -1,7 +1,5 @@
 """The hair styles: where the strands of each run, in scalp coordinates or between guides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

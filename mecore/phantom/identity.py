@@ -5,8 +5,6 @@ A person is a frozen dataclass of about fifty numbers. Traits that make people l
 a handful of subjects already spans the range; everything else is drawn.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +15,6 @@ Colour = tuple[float, ...]
 Rng = np.random.Generator
 
 _CLOTHES = ("crew neck", "shirt", "v neck", "turtleneck")
-
 _MALE_STYLES = ("side part", "receding", "crop", "swept back", "buzz", "curly", "bald", "side part")
 _FEMALE_STYLES = ("long", "bob", "bun", "waves", "fringe", "curly", "swept back", "waves")
 _DARK_FEMALE_STYLES = ("curly", "bun", "swept back")
@@ -118,11 +115,6 @@ def _hair_colour(rng: Rng, melanin: float) -> Colour:
     return tuple(((1 - mix) * _HAIRS[whole] + mix * _HAIRS[whole + 1]).tolist())
 
 
-def _iris_colour(rng: Rng, melanin: float) -> Colour:
-    choices = _IRISES[:5] if melanin < 0.4 else _IRISES[4:]
-    return choices[int(rng.integers(len(choices)))]
-
-
 def _surroundings(rng: Rng) -> dict[str, object]:
     phases = np.array([0.0, 2.1, 4.2])
     tint = 0.035 * np.cos(rng.uniform(0, 2 * np.pi) + phases)
@@ -130,12 +122,11 @@ def _surroundings(rng: Rng) -> dict[str, object]:
     cloth = value * (1 + rng.uniform(0.0, 0.55) * np.cos(hue + phases))
     side = 1.0 if rng.random() < 0.5 else -1.0
     return {
-        "cloth": str(rng.choice(_CLOTHES)),
-        "cloth_colour": tuple(cloth.tolist()),
+        "cloth": str(rng.choice(_CLOTHES)), "cloth_colour": tuple(cloth.tolist()),
         "backdrop": tuple((rng.uniform(0.16, 0.42) + tint).tolist()),
         "key_azimuth": float(side * rng.uniform(22.0, 42.0)),
         "key_elevation": float(rng.uniform(32.0, 46.0)),
-    }
+    }  # fmt: skip
 
 
 def _shape(rng: Rng, male: bool, melanin: float) -> dict[str, float]:
@@ -175,12 +166,12 @@ def draw_identity(seed: int, index: int) -> Identity:
     rng = np.random.default_rng([seed, 11, index])
     grey = float(np.clip((age - 42.0) / 24.0 + rng.normal(0.0, 0.15), 0.0, 0.95))
     beard = float(rng.choice([0.0, 0.0, 0.0, 0.55, 0.9])) if male else 0.0
-    colour = _hair_colour(rng, melanin)
+    colour, irises = _hair_colour(rng, melanin), _IRISES[:5] if melanin < 0.4 else _IRISES[4:]
     return Identity(
         index=index, male=male, age=age, melanin=melanin,
         redness=float(rng.uniform(0.75, 1.3)),
         texture_seed=int(rng.integers(2**31)),
-        iris=_iris_colour(rng, melanin),
+        iris=irises[int(rng.integers(len(irises)))],
         freckles=float(max(0.0, rng.normal(-0.1, 0.5)) if melanin < 0.35 else 0.0),
         moles=int(rng.integers(0, 4)),
         stubble=float(rng.uniform(0.15, 0.9)) if male else 0.0,

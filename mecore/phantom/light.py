@@ -4,8 +4,6 @@ Plain photometry in linear light. Skin scatters what it receives, red light fart
 imitated by blurring the received light by a different amount in each colour.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -79,7 +77,7 @@ class Lighting:
     open_sky: Image  # openness to the sky, (n, n)
 
 
-def light_scene(canvas: Canvas, z: Image, who: Identity) -> Lighting:
+def set_lights(canvas: Canvas, z: Image, who: Identity) -> Lighting:
     """Lamps of a person's session; `z` (n, n) are the heights of the whole scene."""
     all_lamps = lamps(who)
     key, fill = cast_shadow(canvas, z, all_lamps[0][0]), cast_shadow(canvas, z, all_lamps[3][0])

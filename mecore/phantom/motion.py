@@ -6,8 +6,6 @@ true flow from frame i to frame j at x is ``y - x`` where ``X_j(y) = X_i(x)``, a
 the canonical point p lies at the y where ``X(y) = p``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,10 +16,9 @@ from numpy.typing import NDArray
 from mecore.phantom.action_units import CONTROLS
 from mecore.phantom.anatomy import CANONICAL, CENTRE_X, EYE_LINE, LOWER_MARGIN, Anatomy, Floats
 from mecore.phantom.canvas import Canvas, smoothstep
-from mecore.phantom.fields import displacement
+from mecore.phantom.controls import Bools, displacement, lid_motion, lip_motion
 from mecore.phantom.identity import Identity
 from mecore.phantom.relief import skull
-from mecore.phantom.slits import Bools, lid_motion, lip_motion
 
 Field = NDArray[np.float32]
 
@@ -43,7 +40,7 @@ class State:
     gaze: Floats  # (2,): displacement of the irises in canonical pixels, right and down
 
     @staticmethod
-    def neutral() -> State:
+    def neutral() -> "State":
         """The state without any action."""
         return State(np.zeros(len(CONTROLS)), np.zeros(len(POSE)), np.zeros(2))
 
@@ -209,9 +206,7 @@ class Rig:
         face = Canvas(1).fill(self.anatomy.outline) > 0.5
         known = self.backward(State.neutral(), grid[:, 0], grid[:, 1])[1]
         skin = grid[known & face[grid[:, 1].astype(int), grid[:, 0].astype(int)]]
-        slits = [motion.slit for motion in self.slits]
-        upper, lower = (
-            np.vstack([s.margin(lower=k)[2:-2:4] for s in slits]) for k in (False, True)
-        )
+        own = [motion.slit for motion in self.slits]
+        upper, lower = (np.vstack([s.margin(lower=k)[2:-2:4] for s in own]) for k in (False, True))
         sides = np.repeat([False, True], [len(upper), len(lower)])
         return np.vstack([skin, upper, lower]), np.concatenate([self.below_slit(skin), sides])

@@ -1,7 +1,5 @@
 """A person painted once: the neutral, symmetric picture that all frames are warped from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +8,10 @@ from numpy.typing import NDArray
 from mecore.phantom.anatomy import Anatomy
 from mecore.phantom.body import Shape, backdrop, cloth, cloth_colour, ears, neck
 from mecore.phantom.canvas import Canvas, Image, smoothstep
-from mecore.phantom.facial_hair import brow_shade, facial_hair
-from mecore.phantom.hair import Layer, blank_layer, draw_strands, over, strand_colours
+from mecore.phantom.hair import Layer, blank_layer, brow_shade, draw_hair, facial_hair, over
 from mecore.phantom.hairstyles import STYLES, Scalp
 from mecore.phantom.identity import Identity, Rng
-from mecore.phantom.light import (
-    Lighting,
-    gloss,
-    light_scene,
-    normals,
-    received,
-    scatter,
-    to_display,
-)
+from mecore.phantom.light import Lighting, gloss, normals, received, scatter, set_lights, to_display
 from mecore.phantom.relief import head_relief
 from mecore.phantom.skin import albedo, roughness_relief
 
@@ -48,9 +37,8 @@ def _hair_layers(canvas: Canvas, anatomy: Anatomy, who: Identity, rng: Rng) -> t
     style = STYLES[who.hair_style]
     front, behind = blank_layer(canvas), blank_layer(canvas)
     for lock in style.locks(Scalp(anatomy, style.volume, style.recede), who, rng):
-        colours = strand_colours(lock.strands, who, rng, shade=lock.shade)
-        target = behind if lock.behind else front
-        draw_strands(canvas, target, lock.strands, colours, lock.alpha)
+        layer, how = behind if lock.behind else front, {"shade": lock.shade, "alpha": lock.alpha}
+        draw_hair(canvas, layer, lock.strands, who, rng, **how)
     return _fill_gaps(canvas, front, who, style.underlay), behind
 
 
@@ -125,7 +113,7 @@ def paint(anatomy: Anatomy, who: Identity) -> Painting:
     front, behind = _hair_layers(canvas, anatomy, who, rng)
     hair = front[..., 3].astype(np.float32) / 255
     parts = _parts(canvas, anatomy, who, rng)
-    lighting = light_scene(canvas, _scene(canvas, parts, hair), who)
+    lighting = set_lights(canvas, _scene(canvas, parts, hair), who)
     pores = roughness_relief(canvas, who, rng)
     exposure = _EXPOSURE + 0.16 * min(who.melanin, 2.0)
 

@@ -4,8 +4,6 @@ Heights are canonical pixels towards the viewer. Horizontal sections of the head
 the outline's width around a midline profile; features are smooth hills, hollows and furrows.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -28,11 +26,9 @@ def skull(canvas: Canvas, anatomy: Anatomy) -> Image:
     width = np.interp(v, outline[:, 1], outline[:, 0])
     width = np.where((v > top) & (v < chin), np.maximum(width, 2.0), 2.0)
     s = np.where(v < 0, v / -top, v / chin)
-    profile = _curve(
-        [(-1, -58), (-0.85, -30), (-0.65, -11), (-0.4, -2.0), (-0.17, 0.3), (0.02, -1.2),
-         (0.2, -1.8), (0.4, 0.0), (0.56, 1.5), (0.75, 0.0), (0.88, 0.5), (0.95, -4.0), (1.0, -16)],
-        s,
-    )  # fmt: skip
+    profile = _curve([(-1, -58), (-0.85, -30), (-0.65, -11), (-0.4, -2.0), (-0.17, 0.3),
+                      (0.02, -1.2), (0.2, -1.8), (0.4, 0.0), (0.56, 1.5), (0.75, 0.0), (0.88, 0.5),
+                      (0.95, -4.0), (1.0, -16)], s)  # fmt: skip
     depth = np.minimum(1.08 * width, 62.0)
     ratio = np.minimum(np.abs(canvas.u) / width[:, None], 1.0)
     section = np.sqrt(1.0 - ratio**2.15) - 1.0
@@ -43,10 +39,9 @@ def _nose(canvas: Canvas, who: Identity) -> Image:
     long, bridge = 1 + 0.045 * who.nose_length, 1 + 0.16 * who.nose_bridge
     wide = 1 + 0.085 * who.nose_width
     v = canvas.v[:, 0].astype(float) / long
-    height = _curve(
-        [(-14, 0), (-4, 2.6 * bridge), (7, 6.5 * bridge), (17, 11.5 * bridge**0.5), (24, 16.0),
-         (28.5, 17.4), (32, 15.8), (34.6, 10.5), (36.8, 5.0), (39, 1.8), (43.5, 0)], v,
-    )  # fmt: skip
+    height = _curve([(-14, 0), (-4, 2.6 * bridge), (7, 6.5 * bridge), (17, 11.5 * bridge**0.5),
+                     (24, 16.0), (28.5, 17.4), (32, 15.8), (34.6, 10.5), (36.8, 5.0), (39, 1.8),
+                     (43.5, 0)], v)  # fmt: skip
     half = _curve([(-14, 10), (-4, 6.0), (7, 5.6), (17, 6.6), (25, 7.8), (33, 8.8), (43, 9)], v)
     half = half * (0.4 + 0.6 * wide)
     z = height[:, None] * np.exp(-0.75 * (np.abs(canvas.u) / half[:, None]) ** 2.3)

@@ -4,14 +4,12 @@ Nothing is rendered here. Every recording draws from its own generator, so that 
 that follows from it, does not depend on the order or the number of workers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from mecore.phantom.emotions import VALENCE, Expression, deal_emotions, draw_expression
+from mecore.phantom.action_units import VALENCE, Expression, deal_emotions, draw_expression
 from mecore.phantom.identity import Rng
 from mecore.phantom.spec import PhantomSpec
 

@@ -4,8 +4,6 @@ Two pigments absorb light, melanin and haemoglobin; maps of both give the skin i
 hues without painting it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mecore.phantom.anatomy import CENTRE_X, EYE_LINE, Anatomy, Floats, closed
@@ -28,10 +26,9 @@ def lip_mask(canvas: Canvas, anatomy: Anatomy) -> Image:
 def beard_region(canvas: Canvas, anatomy: Anatomy, lips: Image) -> Image:
     """Where a beard grows, 0 ... 1: moustache, chin, jaw and sideburns; not on the red `lips`."""
     line = float(anatomy.mouth.upper[0] - EYE_LINE)
-    half = np.array(
-        [(0, line - 13), (9, line - 13), (18, line - 10), (27, line - 1), (35, line - 9), (47, 24),
-         (53, 12), (62, 10), (64, 60), (30, 100), (0, 104)], dtype=float,
-    )  # fmt: skip
+    half = np.array([(0, line - 13), (9, line - 13), (18, line - 10), (27, line - 1),
+                     (35, line - 9), (47, 24), (53, 12), (62, 10), (64, 60), (30, 100),
+                     (0, 104)])  # fmt: skip
     region = canvas.blur(canvas.fill(closed(half)), 3.2)
     bare = 0.85 * canvas.bump(13, line + 11.5, 5.5, 3.2)  # beside the lower lip little grows
     return region * (1 - bare) * (1 - canvas.blur(lips, 0.8))

@@ -1,7 +1,5 @@
 """What a phantom data set consists of, and the dials of everything that is not expression."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -43,7 +41,7 @@ class Nuisance:
             raise OptionError(f"Nuisance.codec is a four-character code, got {self.codec!r}")
 
     @staticmethod
-    def none() -> Nuisance:
+    def none() -> "Nuisance":
         """A still head, open eyes, a perfect camera: only expressions change the picture."""
         return Nuisance(
             drift=0, rotation=0, tremor=0, placement=0, blinks=0, saccades=0, fidgets=0, tonus=0,
@@ -81,7 +79,7 @@ class PhantomSpec:
         if not 0 < self.seconds[0] <= self.seconds[1]:
             raise OptionError(f"seconds is a range of positive durations, got {self.seconds}")
 
-    def small(self) -> PhantomSpec:
+    def small(self) -> "PhantomSpec":
         """A quick version with half the people (the same ones) and a quarter of the frames."""
         subjects = min(self.subjects, 4)
         clips = self.layout == "clips"
@@ -89,9 +87,7 @@ class PhantomSpec:
         return replace(self, subjects=subjects, recordings=each * subjects, seconds=seconds)
 
 
-SHORT = PhantomSpec(
-    "phantom-short", "clips", seed=348, subjects=8, recordings=96, fps=100, seconds=(0.35, 0.75)
-)
-LONG = PhantomSpec(
-    "phantom-long", "videos", seed=348, subjects=8, recordings=16, fps=30, seconds=(20.0, 40.0)
-)
+SHORT = PhantomSpec("phantom-short", "clips", seed=348, subjects=8, recordings=96, fps=100,
+                    seconds=(0.35, 0.75))  # fmt: skip
+LONG = PhantomSpec("phantom-long", "videos", seed=348, subjects=8, recordings=16, fps=30,
+                   seconds=(20.0, 40.0))  # fmt: skip

@@ -1,7 +1,5 @@
 """From a script to tracks: the state of the face, the head and the camera in every frame."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

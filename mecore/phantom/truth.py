@@ -1,7 +1,5 @@
 """The truth beside the pictures: written with a data set, and read back from it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -15,10 +13,10 @@ from numpy.typing import NDArray
 from mecore.errors import DataError, OptionError, nearest
 from mecore.phantom.action_units import CONTROLS
 from mecore.phantom.anatomy import CANONICAL, Floats, build_anatomy, pixel_grid
+from mecore.phantom.controls import Bools
 from mecore.phantom.identity import draw_identity
 from mecore.phantom.motion import Field, Rig, State
 from mecore.phantom.script import Event, Take
-from mecore.phantom.slits import Bools
 from mecore.phantom.spec import Nuisance, PhantomSpec
 from mecore.phantom.tracks import Track, Tracks
 
@@ -138,20 +136,11 @@ def _load(root: Path, subject: str, video: str) -> tuple[PhantomSpec, int, str, 
 
 
 def load_truth(root: Path | str, subject: str, video: str) -> Truth:
-    """Read the truth of one clip or video from the folder of a data set.
+    """Read the truth of one clip or video from the folder of a data set, `root`.
 
-    Parameters
-    ----------
-    root : path
-    subject : str
-        Folder of the subject (``sub01``, ``s15``) or its name in the annotation sheet.
-    video : str
-        Folder of the clip, or name of the video file without its ending.
-
-    Raises
-    ------
-    DataError
-        If there is no phantom, no such subject or no such video.
+    `subject` is its folder (``sub01``, ``s15``) or its name in the annotation sheet, `video` the
+    folder of the clip, or name of the video file without its ending. DataError if there is no
+    phantom, no such subject or no such video.
     """
     spec, _, _, stored = _load(Path(root), subject, video)
     return Truth(
@@ -172,14 +161,9 @@ def _rig(seed: int, subject: int) -> Rig:
 def skin_flow(rig: Rig, first: State, second: State, size: int) -> tuple[Field, Bools, Floats]:
     """Displacement of the skin from one state to another at every pixel of the first.
 
-    Returns
-    -------
-    flow : ndarray (size, size, 2) float32
-        Pixels, x right, y down; 0 where it is not known.
-    known : ndarray (size, size) bool
-        Whether the pixel shows skin (or hair, or backdrop), not the inside of eyes or mouth.
-    canonical : ndarray (size, size, 2)
-        Canonical points of the pixels.
+    Flow (size, size, 2) float32 in pixels, x right, y down, 0 where it is not known; known (size,
+    size), whether the pixel shows skin (or hair, or backdrop), not the inside of eyes or mouth; and
+    the canonical points of the pixels (size, size, 2).
     """
     x, y = pixel_grid(size)
     canonical, known = rig.backward(first, x, y)
@@ -193,15 +177,9 @@ def skin_flow(rig: Rig, first: State, second: State, size: int) -> tuple[Field, 
 def true_flow(root: Path | str, subject: str, video: str, i: int, j: int) -> tuple[Field, Bools]:
     """Dense flow of the skin from frame i to frame j (from 0), and where it is defined.
 
-    Other parameters and errors are those of `load_truth`; a frame that is not in the video is an
-    OptionError.
-
-    Returns
-    -------
-    flow : ndarray (H, W, 2) float32
-        Pixels, x right, y down: what is at (x, y) in frame i is at (x, y) + flow in frame j.
-    mask : ndarray (H, W) bool
-        Skin of the face: without hair, ears, neck, eyes, inside of the mouth, backdrop.
+    Flow (H, W, 2) float32, pixels, x right, y down: what is at (x, y) in frame i is at (x, y) +
+    flow in frame j. Mask (H, W), the skin of the face: without hair, ears, neck, eyes, inside of
+    the mouth, backdrop. Otherwise as `load_truth`; OptionError for a frame not in the video.
     """
     root = Path(root)
     spec, index, folder, stored = _load(root, subject, video)
@@ -209,7 +187,7 @@ def true_flow(root: Path | str, subject: str, video: str, i: int, j: int) -> tup
     for frame in (i, j):
         if not 0 <= frame < n:
             raise OptionError(f"frame {frame} is not in 0 ... {n - 1}", where=f"{folder}/{video}")
-    tracks = Tracks(stored["controls"], stored["pose"], stored["gaze"], stored["tone"])
+    tracks = Tracks(*(stored[name] for name in ("controls", "pose", "gaze", "tone")))
     first, second = tracks.state(i), tracks.state(j)
     flow, known, canonical = skin_flow(_rig(spec.seed, index), first, second, spec.size)
     face = cv2.imread(str(root / "truth" / folder / "face.png"), cv2.IMREAD_GRAYSCALE)

@@ -1,29 +1,80 @@
-"""Write a phantom data set to disk: all of it or nothing, the same bytes whatever the workers."""
+"""Write a phantom data set to disk: all of it or nothing, the same bytes whatever the workers.
 
-from __future__ import annotations
+Its annotation sheets are in the manner of CASME II (clips) and of CAS(ME)^2 (videos).
+"""
 
 import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import xlsxwriter
 from tqdm import tqdm
 
 from mecore import runtime
 from mecore.errors import DataError, OptionError
 from mecore.phantom.actor import Actor
 from mecore.phantom.anatomy import Floats, to_pixels
-from mecore.phantom.camera import Camera, ImageFolder, VideoFile
+from mecore.phantom.camera import Camera, Write, image_folder, video_file
 from mecore.phantom.identity import draw_identity
-from mecore.phantom.script import Take, write_script
-from mecore.phantom.sheets import write_clip_sheet, write_video_sheets
+from mecore.phantom.script import STIMULI, Event, Take, write_script
 from mecore.phantom.spec import PhantomSpec
 from mecore.phantom.tracks import perform
 from mecore.phantom.truth import save_face, save_spec, save_truth
+
+Row = tuple[object, ...]
+CLIP_COLUMNS = ("Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "",
+                "Action Units", "Estimated Emotion")  # fmt: skip
+_CREATED = datetime(2000, 1, 1)  # a fixed date keeps the file the same, byte for byte
+
+
+def _frames(event: Event) -> tuple[int, int, int]:
+    """Onset, apex, offset as numbers on disk, from 1."""
+    return event.onset + 1, event.apex + 1, event.offset + 1
+
+
+def _write(path: Path, sheets: dict[str, list[Row]]) -> None:
+    with xlsxwriter.Workbook(str(path), {"in_memory": True}) as book:
+        book.set_properties({"created": _CREATED})
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                for column, value in enumerate(row):
+                    if isinstance(value, str) and value:
+                        sheet.write_string(number, column, value)
+                    elif isinstance(value, int):
+                        sheet.write_number(number, column, value)
+
+
+def write_clip_sheet(path: Path, takes: list[Take]) -> None:
+    """Write ``Sheet1`` of an ``.xlsx`` file: a header and a row per clip."""
+    rows: list[Row] = [
+        (take.number, take.video, "", *_frames(event), "", shown.action_units, shown.emotion)
+        for take in takes for event in take.events for shown in [event.expression]
+    ]  # fmt: skip
+    _write(path, {"Sheet1": [CLIP_COLUMNS, *rows]})
+
+
+def write_video_sheets(path: Path, takes: list[Take]) -> None:
+    """Write the coding of all expressions and the two sheets that explain its names (``.xlsx``)."""
+    coding: list[Row] = []
+    for take in takes:
+        for count, event in enumerate(take.events, start=1):
+            shown, kind = event.expression, f"{event.kind}-expression"
+            where: Row = (int(take.number), f"{take.code}_{count}", *_frames(event))
+            coding.append((*where, shown.action_units, shown.valence, kind, shown.emotion))
+    people: dict[str, str] = {take.folder: take.number for take in takes}
+    subjects: list[Row] = [(int(f[1:]), f, int(number)) for f, number in people.items()]
+    stems = {take.code: take.video.split("_", 1)[1] for take in takes}
+    named = {code: stem for code, stem in STIMULI.items() if code in stems} | stems
+    videos: list[Row] = [(code, stem) for code, stem in named.items()]
+    _write(path, {"coding": coding, "naming rule1": subjects, "naming rule2": videos})
+
 
 _README = """{name}: a synthetic data set of facial micro-expressions.
 
@@ -41,10 +92,10 @@ _PICTURES = {
 }
 
 
-def _recorder(root: Path, take: Take, spec: PhantomSpec) -> ImageFolder | VideoFile:
+def _recorder(root: Path, take: Take, spec: PhantomSpec) -> AbstractContextManager[Write]:
     if spec.layout == "clips":
-        return ImageFolder(root / "frames" / take.folder / take.video, spec)
-    return VideoFile(root / "rawvideo" / take.folder / f"{take.video}.avi", spec)
+        return image_folder(root / "frames" / take.folder / take.video, spec)
+    return video_file(root / "rawvideo" / take.folder / f"{take.video}.avi", spec)
 
 
 def _record(root: Path, take: Take, spec: PhantomSpec, actor: Actor, camera: Camera) -> None:
@@ -52,13 +103,13 @@ def _record(root: Path, take: Take, spec: PhantomSpec, actor: Actor, camera: Cam
     tracks = perform(take, actor.rig, spec)
     rng = np.random.default_rng((*take.seed, 2))
     landmarks = np.empty((take.n_frames, 68, 2))
-    with closing(_recorder(root, take, spec)) as recorder:
+    with _recorder(root, take, spec) as record:
         for frame in range(take.n_frames):
             state = tracks.state(frame)
             field = actor.rig.skin_field(state)
             landmarks[frame] = actor.rig.landmarks(state, _guess(landmarks[:frame]), field)
             clean = actor.render(state, field)
-            recorder.write(camera.expose(clean, tracks.tone[frame], rng))
+            record(camera.expose(clean, tracks.tone[frame], rng))
     pixels = to_pixels(landmarks, spec.size).astype(np.float32)
     save_truth(root, take, spec, tracks, pixels)
 
@@ -104,19 +155,14 @@ def write_phantom(
     spec : PhantomSpec
         Such as `SHORT`, `LONG`, or `SHORT.small()`.
     root : path
-        Folder of the data set; must not exist yet, or be empty. It appears whole or not at all.
+        Folder of the data set; must not exist yet, or be empty, else DataError, as for a file that
+        cannot be written. It appears whole or not at all.
     workers : int
-        Processes to render with. With more than one, a script that calls this needs the usual
-        ``if __name__ == "__main__":`` guard. The files do not depend on it.
+        Processes to render with, at least 1, else OptionError. With more than one, a script that
+        calls this needs the usual ``if __name__ == "__main__":`` guard. The files do not depend on
+        it.
     progress : bool
         Show a bar of frames.
-
-    Raises
-    ------
-    OptionError
-        If `workers` is less than 1.
-    DataError
-        If the folder has something in it, or a file cannot be written.
     """
     root = Path(root)
     if workers < 1:

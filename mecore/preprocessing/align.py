@@ -5,8 +5,6 @@ is resampled: the affine motion of 13 points that no expression moves (jaw line 
 subtracted (Liu et al., TAC 2016, section 3.2; thesis, section 3.2.2).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2
@@ -77,6 +75,6 @@ def align_flow(flow: NDArray[Any], points: ArrayLike) -> NDArray[np.float32]:
         field = fields[index]
         h = fit_affine(before + field[rows, columns], before)
         u, v = x + field[..., 0], y + field[..., 1]
-        out[index][..., 0] = u * h[0, 0] + v * h[1, 0] + h[2, 0] - x
-        out[index][..., 1] = u * h[0, 1] + v * h[1, 1] + h[2, 1] - y
+        for axis, at in enumerate((x, y)):
+            out[index][..., axis] = u * h[0, axis] + v * h[1, axis] + h[2, axis] - at
     return out

@@ -1,7 +1,5 @@
 """The apex of an expression where none is annotated: one rule for all studies, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Face clips: the expressions of a video, each cut out as a grey face with its landmarks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,11 +41,9 @@ def face_clips(footage: Footage, spans: Sequence[Span]) -> list[FaceClip]:
     """
     for onset, _, offset in spans:
         if offset <= onset:
-            raise DataError(
-                "an expression of one frame holds no motion",
-                where=f"{footage.path}, frame {onset}",
-                todo="correct onset or offset in the manifest, or exclude the video",
-            )
+            todo = "correct onset or offset in the manifest, or exclude the video"
+            where = f"{footage.path}, frame {onset}"
+            raise DataError("an expression of one frame holds no motion", where=where, todo=todo)
     found: dict[int, FaceClip] = {}
     for number, frames in clip_frames(footage.frames(), spans):
         face = one_face(frames[0], "largest", where=f"{footage.path}, frame {spans[number][0]}")

@@ -1,7 +1,5 @@
 """Crops: a face box cut from a frame, brought to a fixed size, in grey."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

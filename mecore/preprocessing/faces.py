@@ -1,7 +1,5 @@
 """Faces and landmarks: dlib's frontal detector and its 5- and 68-point shape predictors."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Literal, NamedTuple
 

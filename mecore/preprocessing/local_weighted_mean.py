@@ -12,8 +12,6 @@ neighbours say nothing of are left at zero. Places out of reach of every point f
 map, which takes part everywhere with a very small weight so that nothing breaks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -8,8 +8,6 @@ wide. «Left» and «right» are those of the image. Two layouts say where the b
   fixed places of the canvas, as in the code that the group published later.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -29,14 +27,10 @@ CANVAS = (240, 280)
 FACE = "face"
 # Width, height, and where the released code puts the box on the canvas: left, top.
 REGIONS: dict[str, tuple[int, int, int, int]] = {
-    "eye, image left": (100, 80, 0, 20),
-    "eye, image right": (100, 80, 140, 20),
-    "nose": (120, 80, 60, 80),
-    "cheek, image left": (60, 60, 0, 120),
-    "cheek, image right": (60, 60, 180, 120),
-    "mouth": (160, 60, 40, 180),
-    FACE: (*CANVAS, 0, 0),
-}
+    "eye, image left": (100, 80, 0, 20), "eye, image right": (100, 80, 140, 20),
+    "nose": (120, 80, 60, 80), "cheek, image left": (60, 60, 0, 120),
+    "cheek, image right": (60, 60, 180, 120), "mouth": (160, 60, 40, 180), FACE: (*CANVAS, 0, 0),
+}  # fmt: skip
 SIX = tuple(name for name in REGIONS if name != FACE)
 # Landmarks whose mean is the centre of a region.
 _GROUPS = {
@@ -86,12 +80,10 @@ def region_boxes(
 
     Parameters
     ----------
-    points : array, (68, 2)
-        Landmarks x, y in pixels of the frame.
-    frame : (int, int)
-        Its height and width.
+    points, frame : array, (68, 2), and (int, int)
+        Landmarks x, y in pixels of the frame, DataError if they span no face; its height and width.
     layout : {"landmark", "released"}
-        See the head of this module.
+        See the head of this module. By landmarks, DataError for a region outside the frame.
     names : tuple of str
         Keys of `REGIONS`.
     enlarge : bool
@@ -99,11 +91,6 @@ def region_boxes(
         code leaves them small, with padding all round.
     where : object, optional
         Video and frame, for messages.
-
-    Raises
-    ------
-    DataError
-        Landmarks that span no face; or, by landmarks, a region that lies outside the frame.
     """
     points = np.asarray(points, np.float32)
     if points.shape != (68, 2) or not points[26, 0] - points[17, 0] > 1:
@@ -149,10 +136,12 @@ def _on_canvas(points: Floats, frame: tuple[int, int], name: str, enlarge: bool)
     corner = (low + high) / 2 - unit * canvas / 2
     width, height, left, top = REGIONS[name]
     first = corner + unit * np.array([left, top])
-    face = _box(low, high)
-    right, bottom = min(face.right, frame[1]), min(face.bottom, frame[0])
-    shown = Box(max(face.left, 0), max(face.top, 0), right, bottom)
+    shown = _common(_box(low, high), Box(0, 0, frame[1], frame[0]))
     return _box(first, first + unit * np.array([width, height])), shown
+
+
+def _common(a: Box, b: Box) -> Box:
+    return Box(*map(max, a[:2], b[:2]), *map(min, a[2:], b[2:]))
 
 
 def _box(low: Floats, high: Floats) -> Box:
@@ -166,10 +155,8 @@ def cut_patch(image: Image, region: RegionBox, size: tuple[int, int]) -> Image:
     The frame is grey or RGB, uint8. ``size`` is height and width of the patch; it has the shape of
     the box, so nothing is stretched.
     """
-    box, shown = region.box, region.shown
+    box, (left, top, right, bottom) = region.box, _common(region.box, region.shown)
     patch = np.zeros((box.height, box.width, *image.shape[2:]), np.uint8)
-    left, right = max(box.left, shown.left), min(box.right, shown.right)
-    top, bottom = max(box.top, shown.top), min(box.bottom, shown.bottom)
     if left < right and top < bottom:
         target = slice(top - box.top, bottom - box.top), slice(left - box.left, right - box.left)
         patch[target] = image[top:bottom, left:right]

@@ -5,8 +5,6 @@ the face to the template is a similarity from 5 points, or the local weighted me
 paper's combination, a local weighted mean from 5 points, does not determine its polynomials.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -77,7 +75,8 @@ def register(
     box, chart = None, np.zeros((size, size, 2))
     for frame, sight in track_face(frames, where):
         if follow == "landmarks" and sight.state != "lost":
-            chart = _chart(frame, _moved(sight), size, geometry)
+            now = Box(*np.rint(sight.corners().ravel()).astype(int).tolist())
+            chart = _chart(frame, now, size, geometry)
         elif sight.box != box and (box is None or follow == "track"):
             box, chart = sight.box, _chart(frame, sight.box, size, geometry)
         matrix = sight.matrix if follow == "track" else np.eye(2, 3)
@@ -103,10 +102,3 @@ def _chart(frame: Image, box: Box, size: int, geometry: Geometry) -> NDArray[np.
         return local_weighted_mean.fit(template(size), landmarks(frame, box))(grid)
     back = similarity(template(size, 5), landmarks(frame, box, 5))
     return grid @ back[:, :2].T + back[:, 2]
-
-
-def _moved(sight: Sight) -> Box:
-    """The box where the face is in this frame."""
-    corners = np.array([sight.box[:2], sight.box[2:]], float)
-    corners = corners @ sight.matrix[:, :2].T + sight.matrix[:, 2]
-    return Box(*np.rint(corners.ravel()).astype(int).tolist())

@@ -1,7 +1,5 @@
 """The face of nobody: 68 landmarks that others are registered to, or that stand in for them."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

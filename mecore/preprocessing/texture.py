@@ -5,8 +5,6 @@ changes the structure; texture moves with the skin. Flow is computed on texture 
 structure left in (Wedel et al., «An improved algorithm for TV-L1 optical flow», 2009, section 3.1).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from skimage.restoration import denoise_tv_chambolle

@@ -6,8 +6,6 @@ are cosines whatever the frames show, and its singular value decomposition cance
 is a fixed matrix, without the failures of the published code on frames that are alike.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -31,9 +29,8 @@ def tim_matrix(n: int, length: int) -> Floats:
         Where a position falls on a frame, that frame comes back: no low-pass filter is applied.
     """
     if n < 1 or length < 1:
-        raise ValueError(
-            f"{length} frames cannot be interpolated from {n}: both must be at least 1"
-        )
+        what = f"{length} frames cannot be interpolated from {n}"
+        raise ValueError(f"{what}: both must be at least 1")
     place = np.linspace(0, n - 1, length)[:, None, None]
     k, frame = np.arange(1, n)[None, None, :], np.arange(n)[None, :, None]
     waves = np.cos(k * np.pi * (place + 0.5) / n) * np.cos(k * np.pi * (frame + 0.5) / n)

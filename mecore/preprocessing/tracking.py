@@ -1,29 +1,62 @@
 """Follow one face through a video: Viola-Jones once, then KLT points, and detection when lost.
 
+Viola, Jones (2001): a boosted cascade, here OpenCV's detector. OpenCV 5 no longer carries its
+cascades; scikit-image carries the one on local binary patterns.
+
 Tomasi, Kanade (1991): corners inside the face are tracked from frame to frame, and the similarity
 that moves most of them from the frame of the detection is the motion of the head. What the face
 does besides is left in the picture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
+import skimage.data
 from numpy.typing import NDArray
 
 from mecore.errors import FaceError
 from mecore.preprocessing.crop import to_grey
 from mecore.preprocessing.faces import Box
-from mecore.preprocessing.viola_jones import find_faces
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 State = Literal["found", "tracked", "found again", "lost"]
 _POINTS, _FEWEST = 150, 15
 _PATIENCE = 250  # frames that are kept while no face has been seen yet
+_STILL = np.eye(2, 3)
+# A box of this cascade in terms of one of dlib's detector, on which dlib's landmarks were trained:
+# left, top and side, as shares of its side. Means over the phantom's faces.
+_LEFT, _TOP, _SIDE = 0.03, 0.12, 0.94
+
+
+@cache
+def _cascade() -> Any:
+    text = Path(skimage.data.lbp_frontal_face_cascade_filename()).read_text(encoding="utf-8")
+    # The file misspells a tag that OpenCV looks for.
+    text = text.replace("featuhreParams", "featureParams")
+    storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+    cascade = cv2.CascadeClassifier()
+    if not cascade.read(storage.getFirstTopLevelNode()):
+        raise RuntimeError("OpenCV cannot read the cascade that scikit-image carries")
+    return cascade
+
+
+def find_faces(image: Image, smallest: float = 0.2) -> list[Box]:
+    """Find frontal faces, the largest first, in boxes like those of dlib's detector.
+
+    The image is grey or RGB, (H, W) or (H, W, 3) of uint8; ``smallest`` is the side of the smallest
+    face, as a share of its shorter side.
+    """
+    grey = to_grey(image)
+    least = max(24, round(smallest * min(grey.shape)))
+    found = _cascade().detectMultiScale(grey, 1.05, 3, minSize=(least, least))
+    corners = [(x + _LEFT * w, y + _TOP * w, _SIDE * w) for x, y, w, _ in found]
+    boxes = [Box(round(x), round(y), round(x + w), round(y + w)) for x, y, w in corners]
+    return sorted(boxes, key=lambda b: (-b.width, b))
 
 
 class Sight(NamedTuple):
@@ -37,17 +70,18 @@ class Sight(NamedTuple):
     matrix: NDArray[np.float64]
     state: State
 
+    def corners(self) -> NDArray[np.float64]:
+        """Corners of the box in this frame, (2, 2) of x and y."""
+        corners = np.array([self.box[:2], self.box[2:]], float)
+        return corners @ self.matrix[:, :2].T + self.matrix[:, 2]
+
 
 def track_face(frames: Iterable[Image], where: object = None) -> Iterator[tuple[Image, Sight]]:
     """Follow the largest face through a video of grey or RGB frames, read once.
 
     Each comes back in grey, with where the face is in it; frames before the first face are
-    ``"lost"`` and take its box. ``where`` is the name of the video, for the message.
-
-    Raises
-    ------
-    FaceError
-        No frame shows a face, or none of the first 250.
+    ``"lost"`` and take its box. FaceError, which says ``where``, the name of the video, if no frame
+    shows a face, or none of the first 250.
     """
     track: _Track | None = None
     early: list[Image] = []
@@ -70,9 +104,6 @@ def track_face(frames: Iterable[Image], where: object = None) -> Iterator[tuple[
             f"no frontal face found in {len(early)} frames", where=where,
             todo="faces must be frontal, upright and at least a fifth of the picture's height",
         )  # fmt: skip
-
-
-_STILL = np.eye(2, 3)
 
 
 class _Track:
@@ -101,8 +132,8 @@ class _Track:
 
     def _corners(self, grey: Image) -> tuple[Floats, Floats]:
         """Corners inside the face, where it was found and in this frame."""
-        box = np.array([[self.box.left, self.box.top], [self.box.right, self.box.bottom]], float)
-        low, high = np.sort(box @ self.matrix[:, :2].T + self.matrix[:, 2], axis=0).astype(int)
+        corners = Sight(self.box, self.matrix, "tracked").corners()
+        low, high = np.sort(corners, axis=0).astype(int)
         mask = np.zeros_like(grey)
         mask[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)] = 255
         found = cv2.goodFeaturesToTrack(grey, _POINTS, 0.01, self.box.width / 30, mask=mask)

@@ -1,7 +1,5 @@
 """Confusion matrices, as every chapter on recognition shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

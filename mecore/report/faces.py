@@ -1,10 +1,8 @@
 """Faces in figures: shown where the licence allows it, otherwise a neutral outline.
 
-DESIGN rule: by default no face of a licensed database reaches a figure. Flow, strain and heat maps
-are then drawn on the outline of nobody, the mean of the phantom's faces.
+By default no face of a licensed database reaches a figure. Flow, strain and heat maps are then
+drawn on the outline of nobody, the mean of the phantom's faces.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,11 +22,10 @@ from mecore.report.style import COLOURS, HEAT, MAGNITUDE, SIGNED
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
-# iBUG landmarks that are joined by lines: jaw, brows, nose, eyes, lips; True where closed.
-_LINES: list[tuple[Sequence[int], bool]] = [
-    (range(17), False), (range(17, 22), False), (range(22, 27), False), (range(27, 31), False),
-    (range(31, 36), False), (range(36, 42), True), (range(42, 48), True), (range(48, 60), True),
-    (range(60, 68), True),
+# iBUG landmarks that are joined by lines: jaw, brows, nose, eyes and lips, which close.
+_LINES = [
+    [*range(17)], [*range(17, 22)], [*range(22, 27)], [*range(27, 31)], [*range(31, 36)],
+    [*range(36, 42), 36], [*range(42, 48), 42], [*range(48, 60), 48], [*range(60, 68), 60],
 ]  # fmt: skip
 
 
@@ -44,9 +41,8 @@ def outline_points(database: Database, subject: str, points: Floats) -> Floats:
 
 def draw_outline(ax: Axes, points: Floats, colour: str = "0.4") -> Axes:
     """Draw the lines of 68 landmarks (x, y in pixels of the axes)."""
-    for indices, closed in _LINES:
-        line = points[[*indices, indices[0]] if closed else [*indices]]
-        ax.plot(*line.T, color=colour, lw=0.8, alpha=0.9)
+    for line in _LINES:
+        ax.plot(*points[line].T, color=colour, lw=0.8, alpha=0.9)
     return ax
 
 

@@ -1,7 +1,5 @@
 """Printed numbers of the papers, with their source and protocol."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd
@@ -28,6 +26,5 @@ def printed_table(published: dict[str, Any], table: str) -> pd.DataFrame:
 
 def impossible(published: dict[str, Any]) -> pd.DataFrame:
     """Printed numbers that other printed numbers rule out."""
-    checks = check_published(published)
-    wrong = checks[~checks.possible]
-    return wrong[["table", "row", "column", "printed", "implied", "note"]].reset_index(drop=True)
+    wrong = check_published(published).query("not possible").reset_index(drop=True)
+    return wrong[["table", "row", "column", "printed", "implied", "note"]]

@@ -1,8 +1,6 @@
 """Scores of a study as a table and as bars: mean over seeds, interval, range; any study's."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -20,16 +18,10 @@ def select(
 ) -> dict[str, pd.Series]:
     """Choose the scores of a column, and of a method, by measure.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        See `mecore.evaluation.study.Study.scores`; or those of one method and column, without
-        these names.
+    See `mecore.evaluation.study.Study.scores`; those of one method and column need no such names.
     """
-    if column:
-        scores = scores[scores.column == column]
-    if method is not None:
-        scores = scores[scores.method == method]
+    scores = scores[scores.column == column] if column else scores
+    scores = scores[scores.method == method] if method is not None else scores
     return {str(row.measure): row for _, row in scores.iterrows()}
 
 
@@ -53,20 +45,13 @@ def score_table(
 ) -> pd.DataFrame:
     """Table of scores: one row per measure, one column per part, such as honest and chance.
 
-    Parameters
-    ----------
-    parts : mapping
-        Name of a column of the table → its scores by measure, see `select`.
-    measures : mapping
-        Name of a row → measure.
-    digits : int
-        Digits after the point.
+    ``parts`` are the scores of each column by measure, see `select`, ``measures`` the measure of
+    each row, and ``digits`` those after the point.
     """
-    return pd.DataFrame(
-        {name: [cell(part.get(m), digits) for m in measures.values()]
-         for name, part in parts.items()},
-        index=list(measures),
-    )  # fmt: skip
+    return pd.DataFrame({
+        name: {row: cell(part.get(measure), digits) for row, measure in measures.items()}
+        for name, part in parts.items()
+    })  # fmt: skip
 
 
 def column_table(
@@ -93,10 +78,8 @@ def draw_columns(
     ax: Axes, scores: pd.DataFrame, measures: Mapping[str, str], method: str | None = None
 ) -> Axes:
     """Bars of some measures in the columns honest, oracle, chance; lines are the intervals."""
-    draw_bars(
-        ax, {c: select(scores, c, method) for c in scores.column.unique()}, measures,
-        PROTOCOL_COLOURS,
-    )  # fmt: skip
+    parts = {c: select(scores, c, method) for c in scores.column.unique()}
+    draw_bars(ax, parts, measures, PROTOCOL_COLOURS)
     ax.set(ylim=(0, 1), ylabel="score")
     return ax
 
@@ -108,17 +91,13 @@ def draw_bars(
     """Bars of some measures, one group each, with a bar for every part; lines are intervals."""
     width = 0.8 / len(parts)
     for order, (name, part) in enumerate(parts.items()):
-        shown = [part[m] for m in measures.values()]
+        shown = pd.DataFrame([part[m] for m in measures.values()])
         place = np.arange(len(shown)) + (order - (len(parts) - 1) / 2) * width
-        heights = np.array([s.score for s in shown])
+        heights = shown.score.to_numpy(np.float64)
+        ends = np.stack([heights - shown.low, shown.high - heights]).astype(np.float64)
         ax.bar(place, heights, width * 0.92, label=name, color=(colours or {}).get(name))
-        ax.errorbar(place, heights, _lines(shown), fmt="none", ecolor="0.25", elinewidth=1)
+        ax.errorbar(place, heights, np.nan_to_num(ends).clip(0), fmt="none", ecolor="0.25",
+                    elinewidth=1)  # fmt: skip
     ax.set_xticks(range(len(measures)), list(measures))
     ax.legend(frameon=False, ncols=len(parts), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax
-
-
-def _lines(shown: Sequence[pd.Series]) -> np.ndarray:
-    """How far each interval reaches below and above its score, (2, n)."""
-    ends = np.array([[s.score - s.low, s.high - s.score] for s in shown], np.float64)
-    return np.nan_to_num(ends).clip(0).T

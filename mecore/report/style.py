@@ -1,7 +1,5 @@
 """How figures look: sizes that stay readable in a page, colours that everybody can tell apart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Tables of a page: plain HTML with a caption, the same bytes each time."""
 
-from __future__ import annotations
-
 from html import escape
 from typing import Any
 
@@ -16,28 +14,19 @@ MISSING = "–"
 
 
 def show(table: pd.DataFrame, caption: str = "", *, digits: int = 3, index: bool = True) -> HTML:
-    """Return a table as HTML.
+    """Return a table as HTML; the caption says what it shows and what it stems from.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Numbers are rounded, whole ones and text stay, missing ones become a dash.
-    caption : str
-        What it shows and what it stems from.
-    digits : int
-        Digits after the point.
-    index : bool
-        Show the row names.
+    Numbers are rounded to ``digits`` after the point, whole ones and text stay, missing ones become
+    a dash. ``index`` shows the row names.
     """
     text = table.map(lambda value: cell(value, digits))
     # Places name the cells: two rows may have the same name.
     numbered = text.set_axis(range(len(text))).set_axis(range(text.shape[1]), axis=1)
-    names: list[list[Any]] = [list(table.index), list(table.columns)]
     # A name of its own, the same in every build; without one, Styler draws it.
     own = digest([caption, numbered.to_csv()])
     style = Styler(numbered, uuid=own, cell_ids=False, caption=escape(caption) or None)
     style = style.format(escape="html").set_table_attributes('class="table table-sm"')
-    for axis, labels in enumerate(names):
+    for axis, labels in enumerate(table.axes):
         style = style.relabel_index([escape(str(label)) for label in labels], axis=axis)
     # Sentences get room; numbers and names take what they need.
     style = style.set_td_classes(numbered.map(lambda value: "text" if len(value) >= 40 else ""))
@@ -69,35 +58,32 @@ def origin(database: Database) -> str:
 def statistics(database: Database) -> pd.DataFrame:
     """Subjects, videos, samples per kind and class, frame rate and lengths of a database."""
     samples, videos = database.samples, database.videos
-    classes = database.classes(samples).where(samples.kind == "micro")
-    seconds = (samples.offset - samples.onset + 1) / samples.fps
-    micro = seconds[samples.kind == "micro"].astype(float)
+    micro = samples[samples.kind == "micro"]
+    classes = database.classes(micro)
+    seconds = ((micro.offset - micro.onset + 1) / micro.fps).astype(float)
+    every, moved = (table.subject + "/" + table.video for table in (videos, micro))
     facts: dict[str, object] = {
         "subjects": videos.subject.nunique(),
         "videos": len(videos),
-        "videos without micro-expression": int(
-            (~_key(videos).isin(_key(samples[samples.kind == "micro"]))).sum()
-        ),
+        "videos without micro-expression": int((~every.isin(moved)).sum()),
         "frames": int(videos.n_frames.sum()),
         "frames per second": float(database.manifest.fps),
-        "micro-expressions": int((samples.kind == "micro").sum()),
-        "their seconds": f"{micro.min():.2f} to {micro.max():.2f}, mean {micro.mean():.2f}",
+        "micro-expressions": len(micro),
+        "their seconds": f"{seconds.min():.2f} to {seconds.max():.2f}, mean {seconds.mean():.2f}",
         "macro-expressions": int((samples.kind == "macro").sum()),
     }
-    for name in database.manifest.classes:
-        facts[f"class {name}"] = int((classes == name).sum())
-    facts["in no class"] = int(((samples.kind == "micro") & classes.isna()).sum())
+    facts |= {f"class {name}": int((classes == name).sum()) for name in database.manifest.classes}
+    facts["in no class"] = int(classes.isna().sum())
     return pd.DataFrame({database.manifest.id: facts})
 
 
 def choice_rows(options: list[dict[str, Any]]) -> pd.DataFrame:
     """Paper, released code and this study, option by option; see `mecore.models.choices`."""
-    rows = [
+    return pd.DataFrame([
         {"choice": f"{r['topic']} ({r['name']})", "paper": word(r["written"]),
          "released code": word(r["released"]), "here": word(r["default"]), "why": r["why"]}
         for r in options
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+    ])  # fmt: skip
 
 
 def word(value: Any) -> str:
@@ -105,7 +91,3 @@ def word(value: Any) -> str:
     words = {True: "yes", False: "no", None: "none"}
     known = isinstance(value, bool) or value is None
     return words[value] if known else str(value).replace("_", " ")
-
-
-def _key(table: pd.DataFrame) -> pd.Series:
-    return table.subject + "/" + table.video

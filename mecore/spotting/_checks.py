@@ -1,7 +1,5 @@
 """Checks shared by the spotting steps."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

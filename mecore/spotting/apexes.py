@@ -1,11 +1,12 @@
-"""From scores of scanning windows to apex frames (Tran et al. 2019, «Proposed Method»).
+"""Windows that hold a micro-expression: training targets, and from scores to apex frames.
 
-A scanning window holds M positions, a position is a window of L frames. Scores of overlapping
-scanning windows are averaged; local maxima above a threshold stay, of those that share frames the
-highest.
+Tran et al. (2019). A window i covers the L frames [i, i + L). Both targets are 1 for a window that
+fits an expression best and 0 below 0.5. The paper's own limits, [i, i + L] with L + 1 frames, are
+the option ``inclusive``: its overlap score then exceeds 1 and is clipped.
+
+A scanning window holds M such positions («Proposed Method»). Scores of overlapping scanning windows
+are averaged; local maxima above a threshold stay, of those that share frames the highest.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -14,11 +15,85 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import signal
 
 from mecore.errors import DataError
-from mecore.spotting._checks import as_scores
+from mecore.spotting._checks import as_scores, as_whole, intervals_inside
 from mecore.spotting.peaks import apart, is_flat
 
+Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 _ZERO = 1e-6  # scores of a sigmoid are never 0; up to here they count as such
+
+
+def n_windows(n_frames: int, length: int) -> int:
+    """Number of windows of L frames in a video; DataError if it is shorter than one."""
+    if length < 2:
+        raise DataError(f"a window of {length} frames shows no motion; at least 2 are needed")
+    if n_frames < length:
+        todo = "exclude this video in the manifest, or take a shorter window"
+        raise DataError(f"{n_frames} frames are fewer than one window of L = {length}", todo=todo)
+    return n_frames - length + 1
+
+
+def overlap_scores(
+    intervals: ArrayLike, n_frames: int, length: int, *, cut: float = 0.5, inclusive: bool = False
+) -> Floats:
+    """Share of each window that lies in an expression (Eq. 1), (windows,) of float32 in [0, 1].
+
+    Parameters
+    ----------
+    intervals : array_like, (n, 2)
+        Onset and offset, inclusive; n may be 0. DataError for one outside the video.
+    n_frames, length : int
+        Of the video, and of a window (L); DataError if the window is longer.
+    cut : float
+        Scores below it become 0; an expression shorter than ``cut · L`` thus has no target.
+    inclusive : bool
+        The limits of the paper: L + 1 frames over L, at most 1.
+    """
+    n = n_windows(n_frames, length)
+    inside = np.zeros(n_frames + 1)
+    for onset, offset in intervals_inside(intervals, n_frames):
+        inside[onset : offset + 1] = 1
+    total = np.concatenate([[0], np.cumsum(inside)])
+    share = (total[length + inclusive :][:n] - total[:n]) / length
+    return _cut(np.minimum(share, 1), cut)
+
+
+def apex_scores(
+    apexes: ArrayLike, n_frames: int, length: int, *, cut: float = 0.5, ramp: bool = False,
+    inclusive: bool = False,
+) -> Floats:  # fmt: skip
+    """Closeness of the apex to the middle of each window that holds it (Eq. 2).
+
+    Otherwise as `overlap_scores`.
+
+    Parameters
+    ----------
+    apexes : array_like, (n,)
+        Apex frames, inside the video; n may be 0. Of several in one window the nearest counts.
+    cut : float
+        Scores below it become 0. As written it never acts: inside a window the distance is at most
+        L/2, and the score at least 0.5.
+    ramp : bool
+        1 − 2 d / L in place of 1 − d / L, which falls to 0 at the ends of the window.
+    inclusive : bool
+        The limits of the paper, [i, i + L] around i + L/2.
+    """
+    n = n_windows(n_frames, length)
+    frames = as_whole(apexes, "apexes").ravel()
+    outside = frames[(frames < 0) | (frames >= n_frames)]
+    if outside.size:
+        raise DataError(f"apex {outside[0]} lies outside {n_frames} frames")
+    reach = length if inclusive else length - 1
+    middle = np.arange(n)[:, None] + reach / 2
+    distance = np.abs(frames[None] - middle)
+    score = 1 - (2 if ramp else 1) * distance / length
+    score[distance > reach / 2] = 0
+    return _cut(score.max(axis=1, initial=0), cut)
+
+
+def _cut(scores: NDArray[np.float64], cut: float) -> Floats:
+    # A share of whole frames may miss the cut by a rounding error.
+    return np.where(scores < cut - 1e-9, 0, scores).astype(np.float32)
 
 
 def scan_starts(n: int, size: int, stride: int = 1) -> Indices:
@@ -43,28 +118,24 @@ def fuse(scores: ArrayLike, starts: ArrayLike, n: int, skip: int = 0) -> NDArray
     Parameters
     ----------
     scores : array_like, (…, windows, size)
-        Scores of the positions of each scanning window, of one network or of several.
+        Scores of the positions of each scanning window, of one network or of several; DataError
+        if one is not finite.
     starts : array_like, (windows,)
-        Their first positions, no two alike; what reaches beyond ``n`` is padding.
+        Their first positions, no two alike; what reaches beyond ``n`` is padding. DataError for
+        a position in no window.
     n : int
         Positions of the video; the result is (…, n) of float64.
     skip : int
         First positions of every window that are left out, because an LSTM has seen little there;
         positions that no other window holds keep them.
-
-    Raises
-    ------
-    DataError
-        Scores that are not finite, or a position in no window.
     """
     table = np.asarray(scores)
-    if not np.isfinite(table).all():
-        bad = np.argwhere(~np.isfinite(table))[0][-2]
-        raise DataError("a score is NaN or infinite", where=f"window {bad}")
+    bad = np.argwhere(~np.isfinite(table))
+    if bad.size:
+        raise DataError("a score is NaN or infinite", where=f"window {bad[0][-2]}")
     first = np.asarray(starts, np.int64)
     count, total = _sums(first, table, n, skip)
-    alone = count == 0
-    if alone.any():
+    if (alone := count == 0).any():
         count_all, total_all = _sums(first, table, n, 0)
         count[alone], total[..., alone] = count_all[alone], total_all[..., alone]
     if (count == 0).any():

@@ -5,8 +5,6 @@ the mean over the blocks that differ most, minus its own mean k frames before an
 contrast of the frame. Slow changes and a steady difference leave no contrast.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -7,8 +7,6 @@ what makes an expression micro: the region has moved one way during the last k f
 opposite way during the next. A slow movement goes on, a head that turns goes on; neither scores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -40,10 +38,9 @@ _STILL = (27, 28, 29, 30)
 
 
 def regions(size: int = 128, width: float = 0.045) -> Regions:
-    """Gaussian windows around landmarks of the face template.
+    """Gaussian windows around landmarks of the face template, of a side of ``size`` pixels.
 
-    ``size`` is the side of the registered face in pixels, ``width`` the standard deviation of a
-    window as a share of it.
+    ``width`` is the standard deviation of a window as a share of the side.
     """
     points = template(size).astype(np.float64)
     y, x = np.mgrid[:size, :size]

@@ -1,6 +1,8 @@
-"""Pseudo-labels: which frames a spotter should score high (Liong, See, Chan 2022, Eqs. 5-6)."""
+"""What a spotter is trained on: pseudo-labels of frames, and as many frames as are balanced.
 
-from __future__ import annotations
+Liong, See, Chan (2022), Eqs. 5-6: which frames should score high. Section 4.3 keeps 8 negatives per
+positive. Their code passes 5 and has a rule of its own, offered as ``"released"``.
+"""
 
 import math
 from typing import Literal, TypeAlias, get_args
@@ -12,6 +14,7 @@ from mecore.errors import DataError, check_option
 from mecore.spotting._checks import as_whole, check_half_length, intervals_inside
 
 TargetCount: TypeAlias = Literal["features", "written"]
+BalanceRule: TypeAlias = Literal["ratio", "released"]
 
 
 def k_prime(durations: ArrayLike) -> int:
@@ -19,12 +22,7 @@ def k_prime(durations: ArrayLike) -> int:
 
     In frames, at least 1. N is the mean of ``durations``, ``offset - onset`` of every expression in
     frames. The paper takes all samples of a data set; given the training samples only, nothing of
-    the test subject enters.
-
-    Raises
-    ------
-    DataError
-        No expression, a negative duration, or a mean duration under one frame.
+    the test subject enters. DataError for none, a negative one, or a mean under one frame.
     """
     frames = as_whole(durations, "durations").ravel()
     if frames.size == 0:
@@ -87,3 +85,63 @@ def pseudo_labels(
     starts = np.arange(n_targets)
     meets = (starts >= expressions[:, :1] - k_prime + 1) & (starts <= expressions[:, 1:])
     return np.asarray(meets.any(axis=0), np.uint8)
+
+
+def balance(
+    targets: ArrayLike, priority: ArrayLike, *, ratio: float = 8.0, rule: BalanceRule = "ratio"
+) -> NDArray[np.int64]:
+    """Choose the frames to train on: indices into ``targets``, ascending, without repetition.
+
+    Parameters
+    ----------
+    targets : array_like, shape (n,)
+        0 or 1, of all training frames of a fold; DataError if one is neither, or all are alike.
+    priority : array_like, shape (n,)
+        Frames of the lowest numbers are kept first. Uniform random numbers make a uniform draw;
+        folds that share them share most of their frames.
+    ratio : float
+        Negatives per positive, above 0. The paper has 8, the released code is run with 5.
+    rule : {"ratio", "released"}
+        ``"ratio"``: all positives and ``ratio`` times as many negatives; with too few negatives
+        for that, all negatives and as many positives as fit the ratio, at least one.
+        ``"released"``: with m the size of the smaller class and N = n, ``int(m·ratio)`` negatives
+        and all positives if that number is at most N, otherwise all negatives and
+        ``int(max class / ratio)`` positives. Between the two it asks for more frames than there
+        are: that gap is a DataError here.
+    """
+    check_option(rule, get_args(BalanceRule), "rule")
+    if not 0 < ratio < float("inf"):
+        raise DataError(f"ratio: expected negatives per positive above 0, found {ratio}")
+    labels = np.asarray(targets)
+    if labels.ndim != 1 or not np.isin(labels, (0, 1)).all():
+        raise DataError(f"targets: expected shape (n,) of 0 and 1, found shape {labels.shape}")
+    negative, positive = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    if not (negative.size and positive.size):
+        found = f"{negative.size} negative and {positive.size} positive frames"
+        raise DataError(f"{found} cannot be balanced")
+    sizes = _released_sizes if rule == "released" else _ratio_sizes
+    both = zip((negative, positive), sizes(negative.size, positive.size, ratio), strict=True)
+    rank = np.asarray(priority)
+    kept = [side[np.argsort(rank[side], kind="stable")[:size]] for side, size in both]
+    return np.sort(np.concatenate(kept))
+
+
+def _ratio_sizes(n_negative: int, n_positive: int, ratio: float) -> tuple[int, int]:
+    """Keep the ratio by dropping from the class that has too many."""
+    if ratio * n_positive <= n_negative:
+        return int(ratio * n_positive), n_positive
+    return n_negative, max(1, int(n_negative / ratio))
+
+
+def _released_sizes(n_negative: int, n_positive: int, ratio: float) -> tuple[int, int]:
+    """Sizes of the released rule, where they exist."""
+    n_drawn = int(min(n_negative, n_positive) * ratio)
+    if n_drawn > n_negative + n_positive:
+        return n_negative, int(max(n_negative, n_positive) / ratio)
+    if n_drawn > n_negative:
+        raise DataError(
+            f"the released rule asks for {n_drawn} of {n_negative} negative frames "
+            f"beside {n_positive} positive ones at ratio {ratio}",
+            todo="use rule='ratio', or another ratio",
+        )
+    return n_drawn, n_positive

@@ -1,7 +1,5 @@
 """The three spotters that learn nothing, under one roof: a registered clip in, intervals out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -108,10 +106,8 @@ def frame_scores(
         Grey faces on the template (`mecore.preprocessing.registration`); DataError if too short.
     name : {"chi2", "mdmd", "mdmd-released", "flow-peaks"}
         Spotter; OptionError for another.
-    fps : float
-        Frames per second; k follows from it.
-    engine : {"dis", "fast", "opencv"}
-        Optical flow.
+    fps, engine : float, and {"dis", "fast", "opencv"}
+        Frames per second, from which k follows; optical flow.
     broken : array of bool, (T,), optional
         Frames in which the face was lost or found again.
     """

@@ -5,8 +5,6 @@ further by then than it will have k frames later. In each block the pixels of th
 direction are compared, and of blocks and pixels the third that differs most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -96,21 +94,16 @@ def mdmd_scores(
 
 def relative(difference: Floats, k: int) -> Floats:
     """Difference minus the mean of those k − 1 frames before and after; NaN at the ends."""
-    r = np.full(len(difference), np.nan)
     step = k - 1
     inner = difference[step : len(difference) - step]
     around = difference[: len(inner)] + difference[2 * step :]
-    r[step : len(difference) - step] = inner - around / 2
-    return r
+    return np.pad(inner - around / 2, step, constant_values=np.nan)
 
 
 def mdmd_intervals(
     scores: Floats, p: float = 0.01, shortest: int = 1, longest: int | None = None
 ) -> NDArray[np.int64]:
-    """First and last frames (n, 2) of runs above the threshold mean + p (max − mean).
-
-    Kept are runs of a length in frames that is wanted.
-    """
+    """First and last frames (n, 2) of runs above mean + p (max − mean), if of a wanted length."""
     ends = [(r.start, r.stop - 1) for r in runs(scores > threshold(scores, p))]
     longest = longest or len(scores)
     kept = [(a, b) for a, b in ends if shortest <= b - a + 1 <= longest]

@@ -8,8 +8,6 @@ A threshold relative to the video always lets the maximum pass, so that a video 
 expression has a peak, too; ``floor`` is the remedy, off by default as in the paper.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, signal
@@ -25,9 +23,8 @@ Frames = NDArray[np.int64]
 def threshold(scores: ArrayLike, p: float = 0.55) -> float:
     """Threshold T = mean + p (max − mean) of the scores of one video (Eq. 12).
 
-    Smoothed scores, (n_frames,); NaN is ignored, and the result where no score is defined. For p in
-    [0, 1], 0 is the mean and 1 the maximum. DataError for another p, or scores that are infinite or
-    of another shape.
+    Smoothed scores, (n_frames,); NaN is ignored, and the result where no score is defined. p lies
+    in [0, 1]: the mean … the maximum. DataError for another, or scores infinite or misshapen.
     """
     if not 0 <= p <= 1:
         raise DataError(f"p: expected a share in [0, 1], found {p}")

@@ -15,8 +15,6 @@ index as the score; NaN means «not defined here» and is ignored by the peak se
     the existing frames. The paper gives σ and τ (1 and 3) but no length; it is that of Eq. 11.
 """
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np

@@ -4,8 +4,6 @@ Frames are read once and kept no longer than a pair needs them, so memory does n
 length of the video. Stretches without a face are left out and named.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +25,7 @@ from mecore.models.mean.inputs import CROP, crop_landmarks, flow_inputs
 from mecore.models.mean.options import MeanOptions, preset
 from mecore.preprocessing.crop import crop_face
 from mecore.preprocessing.faces import Box
-from mecore.spotting.emotions import spot_emotions
+from mecore.spotting.intervals import spot_emotions
 from mecore.spotting.labels import flow_distance
 from mecore.spotting.peaks import threshold
 from mecore.spotting.smoothing import smooth
@@ -41,23 +39,15 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 BATCH = 64
-_TIMES = ("onset", "apex", "offset")
 
 
 @dataclass(frozen=True)
 class Stretch:
     """Consecutive frames with one face in one place, or without a face.
 
-    Parameters
-    ----------
-    start, stop : int
-        First frame, and the frame behind the last.
-    box : Box or None
-        The face in the first frame.
-    scores : array, (n,)
-        Spotting score of frames ``start`` … ``stop - k - 1``; empty where the stretch is too short.
-    classes : array, (n, C)
-        Class probabilities of the same frames.
+    ``start`` is the first frame, ``stop`` that behind the last, ``box`` the face in the first one.
+    ``scores`` (n,) are those of frames ``start`` … ``stop - k - 1``, none where the stretch is too
+    short; ``classes`` (n, C) the class probabilities of the same frames.
     """
 
     start: int
@@ -68,31 +58,23 @@ class Stretch:
 
 
 def analyze_video(
-    video: Path,
-    weights: str,
-    out: Path,
-    *,
-    face: Which = "only",
-    fps: float | None = None,
-    p: float = 0.55,
-    engine: Engine = "dual",
-) -> Report:
+    video: Path, weights: str, out: Path, *, face: Which = "only", fps: float | None = None,
+    p: float = 0.55, engine: Engine = "dual",
+) -> Report:  # fmt: skip
     """Find micro-expressions in a video and report them.
 
     Parameters
     ----------
-    video : Path
-        Video file, or folder of numbered images; read once.
+    video, fps
+        See `mecore.video.report.open_video`; read once.
     weights : str
         Set of published networks, see `mecore.models.mean.weights.SETS`.
     out : Path
         Folder for ``intervals.csv``, ``frames.csv`` and ``scores.png``.
     face : {"only", "largest"}
         What to do with several faces.
-    fps : float, optional
-        See `mecore.video.report.open_video`.
     p : float
-        Threshold between mean and maximum of the scores.
+        Threshold between mean (0) and maximum (1) of the scores.
     engine : {"dual", "opencv", "fast", "graph", "dis"}
         Optical flow. The networks were trained on that of OpenCV and know its errors, which
         ``dual`` repeats; on another flow they give other scores.
@@ -122,9 +104,8 @@ def analyze_video(
                  f"{weights}", *_left_out(stretches)]  # fmt: skip
         if not shown:
             notes.append("No face is shown: the video lies in the folder of a licensed database")
-        return write_report(
-            out, title, intervals, frames, source.fps, notes, pictures if shown else None
-        )
+        picture = pictures if shown else None
+        return write_report(out, title, intervals, frames, source.fps, notes, picture)
 
 
 def _left_out(stretches: Sequence[Stretch]) -> Iterator[str]:
@@ -138,13 +119,9 @@ def _left_out(stretches: Sequence[Stretch]) -> Iterator[str]:
 
 
 def score_video(
-    placed: Iterable[Placed],
-    fps: float,
-    stack: MeanStack,
-    options: MeanOptions,
-    threads: int = 1,
-    where: object = None,
-) -> list[Stretch]:
+    placed: Iterable[Placed], fps: float, stack: "MeanStack", options: MeanOptions,
+    threads: int = 1, where: object = None,
+) -> list[Stretch]:  # fmt: skip
     """Score every frame of a video with the mean of some networks.
 
     Parameters
@@ -153,19 +130,12 @@ def score_video(
         Its frames from the first to the last, see `mecore.video.faces.face_boxes`; read once.
     fps : float
         Frames per second.
-    stack : MeanStack
-        The networks.
     options : MeanOptions
         Only the group ``features`` matters.
     threads : int
         Pairs whose flow is computed at once; they do not change a score.
     where : object, optional
-        Name of the video, for the message.
-
-    Raises
-    ------
-    FaceError
-        No frame shows a face.
+        Name of the video, for the FaceError if no frame shows a face.
     """
     pairs = partial(flow_stream, distance=flow_distance(fps, options.k_seconds),
                     engine=options.engine, threads=threads)  # fmt: skip
@@ -191,21 +161,17 @@ def score_video(
 
 
 def _inputs(
-    images: Iterator[Image],
-    box: Box,
-    pairs: Callable[[Iterable[Image]], Iterator[Floats]],
-    options: MeanOptions,
+    images: Iterator[Image], box: Box, pairs: Callable[..., Iterator[Floats]], options: MeanOptions
 ) -> Iterator[Floats]:
     """Network inputs of the frames of a stretch, some at a time."""
     first = next(images)
     points = crop_landmarks(first, box, options)
-    crops = (crop_face(x, box, CROP, options.jpeg_quality) for x in chain([first], images))
-    flows = pairs(crops)
+    flows = pairs(crop_face(x, box, CROP, options.jpeg_quality) for x in chain([first], images))
     while batch := list(islice(flows, BATCH)):
         yield flow_inputs(np.stack(batch), points, options)
 
 
-def asked(stack: MeanStack, features: Floats) -> tuple[Floats, Floats]:
+def asked(stack: "MeanStack", features: Floats) -> tuple[Floats, Floats]:
     """Mean scores (n,) and class probabilities (n, C) of features (n, 42, 42, 3) over networks."""
     scores, classes = stack(features)
     return scores.mean(axis=0), classes.mean(axis=0)
@@ -231,10 +197,8 @@ def spot(
     ----------
     stretches : sequence of Stretch
         See `score_video`; each is searched on its own.
-    fps : float
-        Frames per second.
-    half : int
-        k', half the length of an expression in frames.
+    fps, half : float and int
+        Frames per second; k', half the length of an expression in frames.
     classes : sequence of str
         Names in the order of the probabilities.
     options : MeanOptions
@@ -242,50 +206,42 @@ def spot(
 
     Returns
     -------
-    intervals : DataFrame
-        One row per micro-expression: onset, apex, offset (frames from 0, inclusive), the same in
-        seconds, emotion, score, threshold, p_<class> ….
-    frames : DataFrame
-        One row per frame: frame, seconds, face (found or not), score, smoothed score, threshold of
-        its stretch; missing values where the stretch has no score.
+    intervals, frames : DataFrame
+        See `mecore.video.report.Report`. Intervals also have emotion, threshold and p_<class> …;
+        frames have seconds, face (found or not), smoothed score and threshold of their stretch,
+        missing values where it has no score.
     """
     tables = [_frame_table(stretch, fps, half, options) for stretch in stretches]
     rows = [
-        _interval_table(stretch, fps, half, classes, options).assign(threshold=table.threshold[0])
+        _interval_table(stretch, fps, half, classes, options, table.threshold[0])
         for stretch, table in zip(stretches, tables, strict=True)
     ]
-    columns = [*_TIMES, *(f"{name}_s" for name in _TIMES), "emotion", "score", "threshold",
-               *(f"p_{name}" for name in classes)]  # fmt: skip
-    return (
-        pd.concat(rows, ignore_index=True)[columns],
-        pd.concat(tables, ignore_index=True),
-    )
+    return pd.concat(rows, ignore_index=True), pd.concat(tables, ignore_index=True)
 
 
 def _frame_table(stretch: Stretch, fps: float, half: int, options: MeanOptions) -> pd.DataFrame:
-    table = pd.DataFrame({"frame": range(stretch.start, stretch.stop)})
-    table["seconds"] = (table.frame / fps).round(3)
-    table["face"] = stretch.box is not None
+    frame = pd.Series(range(stretch.start, stretch.stop))
     smoothed = smooth(stretch.scores, half, method=options.smoothing, width=options.smoothing_width)
-    # Shorter than the table: the last frames of a stretch have no pair.
-    table["score"], table["smoothed"] = pd.Series(stretch.scores), pd.Series(smoothed)
-    table["threshold"] = threshold(smoothed, options.p)
-    return table
+    # Scores end before the table: the last frames of a stretch have no pair.
+    return pd.DataFrame({
+        "frame": frame, "seconds": (frame / fps).round(3), "face": stretch.box is not None,
+        "score": pd.Series(stretch.scores), "smoothed": pd.Series(smoothed),
+        "threshold": threshold(smoothed, options.p),
+    })  # fmt: skip
 
 
 def _interval_table(
-    stretch: Stretch, fps: float, half: int, classes: Sequence[str], options: MeanOptions
-) -> pd.DataFrame:
+    stretch: Stretch, fps: float, half: int, classes: Sequence[str], options: MeanOptions,
+    level: float,
+) -> pd.DataFrame:  # fmt: skip
     n = stretch.stop - stretch.start
     found = spot_emotions(stretch.scores, stretch.classes, half, options, n_frames=n)
-    (onset, offset), apex = found.intervals.T, found.peaks
-    table = stretch.start + pd.DataFrame({"onset": onset, "apex": apex, "offset": offset})
-    for name in _TIMES:
-        table[f"{name}_s"] = (table[name] / fps).round(3)
+    onset, offset = found.intervals.T
+    table = stretch.start + pd.DataFrame({"onset": onset, "apex": found.peaks, "offset": offset})
+    table = table.join((table / fps).round(3).add_suffix("_s"))
     table["emotion"] = [classes[number] for number in found.classes]
-    table["score"] = found.scores
-    means = pd.DataFrame(found.probabilities, columns=[f"p_{name}" for name in classes])
-    return table.join(means)
+    table["score"], table["threshold"] = found.scores, level
+    return table.join(pd.DataFrame(found.probabilities, columns=[f"p_{c}" for c in classes]))
 
 
 def half_length(fps: float, k_prime: int, set_fps: float) -> int:

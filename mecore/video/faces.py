@@ -1,9 +1,8 @@
 """The face in every frame of a video: where it is, and pictures of it for the report."""
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
@@ -32,29 +31,18 @@ def face_boxes(frames: Iterable[Image], fps: float, which: Which, name: object) 
     The face is looked for four times a second; where it comes, goes or moves on, in every frame in
     between.
     """
-    block: list[Image] = []
-    step = max(1, round(CHECK_SECONDS * fps))
+    source, seen = iter(frames), 0
     box: Box | None = None
-    index = 0
-    for frame in frames:
-        block.append(frame)
-        if len(block) == step or index == 0:
-            for held in _place(block, box, which, f"{name}, frame {index}"):
-                yield held
-                box = held[1]
-            block = []
-        index += 1
-    yield from _place(block, box, which, f"{name}, frame {index}") if block else ()
-
-
-def _place(block: list[Image], box: Box | None, which: Which, where: str) -> Iterator[Placed]:
-    """Give boxes to a block of frames, looking into each of them only if the last one differs."""
-    if _follow(block[-1], box, which, where) == box:
-        yield from ((frame, box) for frame in block)
-        return
-    for frame in block:
-        box = _follow(frame, box, which, where)
-        yield frame, box
+    block = list(islice(source, 1))
+    while block:
+        seen += len(block)
+        where = f"{name}, frame {seen - 1}"
+        # Each frame is looked into only if the last one of its block differs.
+        moved = _follow(block[-1], box, which, where) != box
+        for frame in block:
+            box = _follow(frame, box, which, where) if moved else box
+            yield frame, box
+        block = list(islice(source, max(1, round(CHECK_SECONDS * fps))))
 
 
 def _follow(frame: Image, box: Box | None, which: Which, where: str) -> Box | None:
@@ -104,13 +92,8 @@ def may_show(video: Path) -> bool:
 class FacePictures:
     """Pictures of the face in every frame, by its number.
 
-    They wait in a file, compressed to some 10 kB each: so the video is neither read again nor kept
-    in memory.
-
-    Parameters
-    ----------
-    file : binary file
-        Empty, and without a name, so that no face is left on the disk.
+    They wait in an empty binary file, compressed to some 10 kB each: so the video is neither read
+    again nor kept in memory. The file has no name, so that no face is left on the disk.
     """
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -1,7 +1,5 @@
 """The report on one video, by whatever method: tables, a picture of the scores, a summary."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,17 +25,10 @@ _LISTED = ("onset", "apex", "offset", "onset_s", "offset_s", "emotion", "score")
 class Report:
     """What was found in one video, and what is said of it.
 
-    Parameters
-    ----------
-    intervals : DataFrame
-        One row per micro-expression: onset, apex, offset (frames from 0, inclusive), the same in
-        seconds, score, and what else the method says of it.
-    frames : DataFrame
-        One row per frame: frame, score (missing where it has none), and what else there is.
-    summary : str
-        To print.
-    files : list of Path
-        ``intervals.csv``, ``frames.csv`` and ``scores.png``.
+    ``intervals`` has one row per micro-expression: onset, apex, offset (frames from 0, inclusive),
+    the same in seconds, score, and what else the method says of it; ``frames`` one per frame:
+    frame, score (missing where it has none), and what else there is. ``summary`` is to be printed;
+    ``files`` are ``intervals.csv``, ``frames.csv`` and ``scores.png``.
     """
 
     intervals: pd.DataFrame
@@ -47,14 +38,9 @@ class Report:
 
 
 def open_video(video: Path, fps: float | None = None) -> FrameSource:
-    """Open a video file, or a folder of numbered images.
+    """Open a video file that OpenCV reads, or a folder of numbered images.
 
-    Parameters
-    ----------
-    video : Path
-        Any file that OpenCV reads, or the folder.
-    fps : float, optional
-        Frames per second, where a file states it wrongly; needed for a folder.
+    ``fps`` is the frames per second, where a file states it wrongly; needed for a folder.
 
     Raises
     ------
@@ -72,44 +58,23 @@ def open_video(video: Path, fps: float | None = None) -> FrameSource:
 
 
 def watched(source: FrameSource) -> Iterator[Image]:
-    """Yield the frames of a video, with a progress bar in a terminal.
-
-    A file is read as far as it goes, whatever its header says.
-    """
+    """Yield all frames of a video, whatever its header says, with a progress bar in a terminal."""
     frames = source if source.path.is_dir() else stream_video(source.path)
     hidden = not sys.stderr.isatty()
     return iter(tqdm(frames, total=len(source) or None, desc="frames", disable=hidden, leave=False))
 
 
 def write_report(
-    out: Path,
-    title: str,
-    intervals: pd.DataFrame,
-    frames: pd.DataFrame,
-    fps: float,
-    notes: Sequence[str],
-    face: Callable[[int], Image] | None = None,
-) -> Report:
-    """Write tables and picture.
+    out: Path, title: str, intervals: pd.DataFrame, frames: pd.DataFrame, fps: float,
+    notes: Sequence[str], face: Callable[[int], Image] | None = None,
+) -> Report:  # fmt: skip
+    """Write tables and picture (`draw_report`) into a folder, which is made if need be.
 
-    Parameters
-    ----------
-    out : Path
-        Folder; made if need be.
-    title : str
-        Of the picture.
-    intervals, frames : DataFrame
-        See `Report`.
-    fps : float
-        Frames per second.
-    notes : sequence of str
-        Lines of the summary before the intervals.
-    face : callable, optional
-        Number of a frame → its face (S, S, 3), uint8, for the highest intervals.
+    ``notes`` are lines of the summary before the intervals.
     """
     files = [out / name for name in ("intervals.csv", "frames.csv", "scores.png")]
-    for path, table in zip(files[:2], (intervals, frames.round(6)), strict=True):
-        write_whole(path, lambda aside, t=table: t.to_csv(aside, index=False))  # type: ignore[misc]
+    write_whole(files[0], lambda aside: intervals.to_csv(aside, index=False))
+    write_whole(files[1], lambda aside: frames.round(6).to_csv(aside, index=False))
     with styled():
         figure = draw_report(intervals, frames, fps, title, face)
         write_whole(files[2], lambda aside: figure.savefig(aside, metadata={"Software": None}))
@@ -120,13 +85,14 @@ def write_report(
 
 
 def draw_report(
-    intervals: pd.DataFrame,
-    frames: pd.DataFrame,
-    fps: float,
-    title: str,
+    intervals: pd.DataFrame, frames: pd.DataFrame, fps: float, title: str,
     face: Callable[[int], Image] | None = None,
-) -> plt.Figure:
-    """Score curve with spotted intervals, and below it onset | apex of the highest ones."""
+) -> plt.Figure:  # fmt: skip
+    """Score curve with spotted intervals, and below it onset | apex of the highest ones.
+
+    For intervals and frames see `Report`; ``face`` takes the number of a frame and gives its face
+    (S, S, 3) of uint8; without it, none is shown.
+    """
     best = intervals.nlargest(MOST_FACES if face else 0, "score").sort_index()
     figure = plt.figure(figsize=(11, 6.4 if len(best) else 4.2))
     figure.suptitle(title)

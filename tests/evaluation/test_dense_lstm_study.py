@@ -19,8 +19,13 @@ from mecore.metrics import apex_spotting
 from mecore.models.dense_lstm.options import preset
 from mecore.report.published import load_published
 from mecore.studies.dense_lstm import figures, tables
-from mecore.studies.dense_lstm.features import video_features, with_apexes
-from mecore.studies.dense_lstm.fold import DenseTask, rotated_item, target_scores
+from mecore.studies.dense_lstm.fold import (
+    DenseTask,
+    rotated_item,
+    target_scores,
+    video_features,
+    with_apexes,
+)
 from mecore.studies.dense_lstm.known_motion import LimitClip, limit_clips, render
 from mecore.studies.dense_lstm.limit import half_seen
 from mecore.studies.dense_lstm.rows import NOTHING, choose
@@ -181,7 +186,7 @@ def test_features_keep_no_face_and_know_how_it_was_followed(study):
 def test_features_depend_on_no_option_of_training_and_on_no_class(study, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "mecore.studies.dense_lstm.features.cached",
+        "mecore.studies.dense_lstm.fold.cached",
         lambda *arguments: asked.append(key_of(*arguments)) or ({}, {}, {}),
     )
     item = study.task.items[0]

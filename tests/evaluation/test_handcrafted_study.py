@@ -18,11 +18,17 @@ from mecore.evaluation.study import Execution
 from mecore.models.choices import reading
 from mecore.preprocessing import clips as face_code
 from mecore.preprocessing.clips import face_clips
-from mecore.studies.handcrafted import features, figures, grids, tables
+from mecore.studies.handcrafted import features, figures, tables
 from mecore.studies.handcrafted.features import Expressions, Source, array_of, blockwise_gram
-from mecore.studies.handcrafted.fold import DUMMY, HandcraftedTask, nested_plans
+from mecore.studies.handcrafted.fold import DUMMY, HandcraftedTask
 from mecore.studies.handcrafted.options import HandcraftedOptions
-from mecore.studies.handcrafted.study import across, chosen_methods, protocols, run_handcrafted
+from mecore.studies.handcrafted.study import (
+    across,
+    chosen_methods,
+    nested_plans,
+    protocols,
+    run_handcrafted,
+)
 from tests.conftest import write_frames
 
 FEW = ("lbp_top", "biwoof", "mdmo", "sparse_mdmo")
@@ -369,11 +375,11 @@ def test_every_figure_and_table_of_the_chapter_can_be_drawn(study, tiny):
     figures.draw_regions(plt.subplots()[1], shown, tiny)
     learnt = study.dictionary(clip.subject)
     figures.draw_atoms(plt.subplots(2, 3)[1], learnt, 0.9)
-    grids.draw_grid(plt.subplots(1, 4)[1], study, "mdmo")
-    ax = grids.draw_ties(plt.subplots()[1], study)
+    figures.draw_grid(plt.subplots(1, 4)[1], study, "mdmo")
+    ax = figures.draw_ties(plt.subplots()[1], study)
     assert [t.get_text() for t in ax.texts] == [str(study.predictions(n).distinct()) for n in FEW]
-    grids.draw_scales(plt.subplots()[1], study)
-    grids.draw_results(plt.subplots()[1], study)
+    figures.draw_scales(plt.subplots()[1], study)
+    figures.draw_results(plt.subplots()[1], study)
     plt.close("all")
 
 
@@ -398,7 +404,7 @@ def test_protocols_can_be_drawn_with_and_without_another_database(study):
     import matplotlib.pyplot as plt
 
     asked = protocols(study)
-    ax = grids.draw_protocols(plt.subplots()[1], asked)
+    ax = figures.draw_protocols(plt.subplots()[1], asked)
     names = [t.get_text() for t in ax.get_legend().get_texts()]
     assert set(names) == {"leave one subject out", "leave one video out", "person told (accuracy)"}
     plt.close("all")

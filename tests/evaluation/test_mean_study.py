@@ -90,7 +90,7 @@ def test_seeds_are_other_networks_of_the_same_folds(study):
 
 
 def test_stored_rows_are_those_that_are_derived_again(study):
-    stored, task = study.intervals(), study.task
+    stored, task = study.table(seed=0), study.task
     derived = interval_rows(study.frames(), task.items, task.classes, task.options, task.short)
     pd.testing.assert_frame_equal(
         stored[derived.columns].reset_index(drop=True), derived, check_dtype=False
@@ -169,6 +169,20 @@ def test_no_fold_trains_on_a_frame_or_a_sample_of_its_left_out_subject(items):
     samples = task.samples([PLAN], videos)
     known = [i.subject for i in items for e in i.expressions if e.label]
     assert (samples.seen[0] == [s != "01" for s in known]).all()
+
+
+def test_folds_of_unequal_half_length_are_counted_as_the_paper_does(items):
+    # Short expressions at the start leave frames without.
+    items = [replace(i, expressions=(replace(i.expressions[0], onset=0, offset=3),)) for i in items]
+    task = task_of(items, targets="written", negatives_per_positive=1000.0)
+    videos = [video_features(item, task.options) for item in items]
+    other = FoldPlan("02", ("01", "03"), ("02",))
+    halves = [12, 15]
+    both = task.frames([PLAN, other], halves, videos)
+    for plan, half, told, seen in zip((PLAN, other), halves, both.targets, both.seen, strict=True):
+        own = [task.targets(i, 10, half) for i in items if i.subject in plan.train]
+        assert (told[seen] == 0).sum() == (np.concatenate(own) == 0).sum()
+        assert set(told[seen]) == {0, 1}
 
 
 def test_others_are_spotted_but_not_recognised(items):

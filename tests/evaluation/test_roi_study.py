@@ -17,9 +17,14 @@ from mecore.evaluation.folds import FoldPlan
 from mecore.evaluation.study import Execution
 from mecore.models.roi.options import preset
 from mecore.preprocessing.regions import SIX, patch_size
-from mecore.studies.roi_cnn_lstm.features import clip_patches, item_patches, spans_of
+from mecore.studies.roi_cnn_lstm.clips import (
+    SHARES,
+    clip_patches,
+    item_patches,
+    noise_clips,
+    spans_of,
+)
 from mecore.studies.roi_cnn_lstm.fold import RoiTask
-from mecore.studies.roi_cnn_lstm.noise import SHARES, noise_clips
 from mecore.studies.roi_cnn_lstm.study import all_scores, run_all, run_clips, run_roi
 from tests.conftest import write_frames
 

@@ -114,7 +114,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="video 1, annotated, row 0: onset 9 is after offset 2"):
         spotting.evaluate([([[1, 2]], [[1, 2]]), ([], [[9, 2]])])
     with pytest.raises(ValueError, match=r"video 0: expected \(predicted, annotated\)"):
-        spotting.validate([([[1, 2]], [[1, 2]], [[3, 4]])])
+        spotting.count_matches([([[1, 2]], [[1, 2]], [[3, 4]])])
     with pytest.raises(ValueError, match="peaks of 1 videos but intervals of 2"):
         apex_spotting_rate([[3]], [[1, 2], [3, 4]])
     with pytest.raises(ValueError, match="apexes, position 1: nan is not a whole frame"):

@@ -9,9 +9,9 @@ from mecore.errors import DataError, OptionError
 from mecore.models.choices import choice_table
 from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions, preset
-from mecore.models.dense_lstm.projection import fit_projection
-from mecore.models.dense_lstm.stacked import DenseStack, as_network, fresh, logits
-from mecore.models.dense_lstm.training import Positions, score_positions, train, training_windows
+from mecore.models.dense_lstm.projection import Positions, fit_projection
+from mecore.models.dense_lstm.stacked import DenseStack, fresh, logits
+from mecore.models.dense_lstm.training import score_positions, train, training_windows
 
 SMALL = preset(positions=8, stride=4, epochs=2, every=1, batch=8, components=4, skip=2)
 
@@ -22,6 +22,13 @@ def rows(n, d=5, seed=0):
 
 def stack_of(*seeds, options=SMALL, d=5):
     return DenseStack([fresh(d, options, np.random.default_rng(s)) for s in seeds], options)
+
+
+def as_network(weights, options):
+    """The Keras network that has the weights of a copy."""
+    network = build_network(weights[0].shape[0], options)
+    network.set_weights(weights)
+    return network
 
 
 def expression(n, onset, offset):

@@ -10,8 +10,7 @@ from mecore import runtime
 from mecore.errors import ExternalFileError
 from mecore.models.gradcam import grad_cam
 from mecore.models.mean import training
-from mecore.models.mean.cost import count_flops
-from mecore.models.mean.network import build_mean
+from mecore.models.mean.network import build_mean, count_flops
 from mecore.models.mean.options import preset
 from mecore.models.mean.stacked import MeanStack, as_network, fresh
 from mecore.models.mean.weights import load_published, published_networks

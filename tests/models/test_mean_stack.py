@@ -67,7 +67,7 @@ def test_weights_go_to_a_network_and_back():
         assert again.keys() == copy.keys()
         for name, weight in copy.items():
             np.testing.assert_array_equal(again[name], weight)
-    part = stack.part(1)
+    part = MeanStack([stack.copy(1)], options)
     np.testing.assert_allclose(part(FEATURES)[0][0], stack(FEATURES)[0][1], rtol=1e-4, atol=1e-5)
 
 
@@ -102,7 +102,7 @@ def test_the_first_weights_of_a_copy_are_drawn_like_those_of_a_network():
     drawn, keras = fresh(3, preset(), np.random.default_rng(0)), weights_of(build_mean(3, preset()))
     assert {k: w.shape for k, w in drawn.items()} == {k: w.shape for k, w in keras.items()}
     for name, weight in keras.items():
-        np.testing.assert_allclose(drawn[name].std(), weight.std(), rtol=0.25)
+        np.testing.assert_allclose(drawn[name].std(), np.std(weight), rtol=0.25)
     assert set(STREAMS) == {
         name[6:-7] for name in drawn if name.startswith("conv1") and "kern" in name
     }

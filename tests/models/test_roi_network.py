@@ -254,17 +254,6 @@ def test_clips_of_one_frame_and_of_2000_frames_make_sequences(n):
     assert np.isfinite(stage.predict(sequences)).all()
 
 
-def test_what_a_copy_learns_is_written_back():
-    runtime.start(0)
-    model = sequence_network(6, 3, SMALL)
-    stage = SequenceStage(model, SMALL, np.ones((2, 6), np.float32))
-    sequences = pad(list(RNG.normal(size=(6, 4, 6, 20)).astype(np.float32)))
-    stage.train(sequences, np.array([0, 1, 2] * 2), np.random.default_rng(0))
-    stage.stacked.write_back(model, 1)
-    inputs = [*(sequences.features[:, :, r] for r in range(6)), sequences.mask]
-    np.testing.assert_allclose(model(inputs), stage.predict(sequences)[1], atol=1e-6)
-
-
 def test_training_again_begins_again():
     runtime.start(0)
     still = replace(SMALL, dropout=0.0)

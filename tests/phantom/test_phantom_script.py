@@ -8,9 +8,8 @@ import pytest
 
 from mecore.errors import OptionError
 from mecore.phantom import LONG, SHORT, Nuisance, PhantomSpec
-from mecore.phantom.action_units import CONTROLS
+from mecore.phantom.action_units import COMBINATIONS, CONTROLS, SHARES, VALENCE, draw_expression
 from mecore.phantom.anatomy import CANONICAL, build_anatomy
-from mecore.phantom.emotions import COMBINATIONS, SHARES, VALENCE, draw_expression
 from mecore.phantom.identity import draw_identity
 from mecore.phantom.motion import Rig
 from mecore.phantom.script import write_script

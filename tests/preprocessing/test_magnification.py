@@ -3,8 +3,15 @@ import numpy as np
 import pytest
 
 from mecore.descriptors.flow.engines import optical_flow
-from mecore.preprocessing.eulerian import gain_schedule, low_pass, magnify_eulerian, rate_at
-from mecore.preprocessing.lagrangian import magnify_flows, magnify_lagrangian, warp
+from mecore.preprocessing.magnification import (
+    gain_schedule,
+    low_pass,
+    magnify_eulerian,
+    magnify_flows,
+    magnify_lagrangian,
+    rate_at,
+    warp,
+)
 from mecore.studies.handcrafted.magnification import (
     FRAMES,
     PEAK,

@@ -9,8 +9,7 @@ from mecore.errors import FaceError
 from mecore.preprocessing import local_weighted_mean
 from mecore.preprocessing.registration import register_clip, similarity
 from mecore.preprocessing.template import FIVE, template
-from mecore.preprocessing.tracking import track_face
-from mecore.preprocessing.viola_jones import find_faces
+from mecore.preprocessing.tracking import find_faces, track_face
 
 numbers = st.floats(-2, 2)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mecore.errors import DataError
-from mecore.spotting.apex_labels import apex_scores, overlap_scores
+from mecore.spotting.apexes import apex_scores, overlap_scores
 
 
 def test_a_window_that_fits_an_expression_scores_one():

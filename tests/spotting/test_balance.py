@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mecore.errors import DataError, OptionError
-from mecore.spotting.sampling import balance
+from mecore.spotting.labels import balance
 
 sizes = st.integers(1, 200)
 

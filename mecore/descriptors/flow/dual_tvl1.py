@@ -7,8 +7,6 @@ its flow therefore need exactly its arithmetic: loops fused and vectorised, but 
 rounded as there. What takes little time (pyramid, warp, median filter) is left to OpenCV.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2

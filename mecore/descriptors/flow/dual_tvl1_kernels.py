@@ -8,8 +8,6 @@ Everything that `iterate` calls is in this file, because the cache of compiled c
 of this file only.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

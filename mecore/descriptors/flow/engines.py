@@ -7,8 +7,6 @@ the last digits. ``dis`` is OpenCV's dense inverse search (Kroeger et al. 2016).
 for another.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +28,7 @@ Image = NDArray[Any]
 Floats = NDArray[np.float32]
 Solve = Callable[[Any, Any], Floats]
 T = TypeVar("T")
+Flows = Iterator[NDArray[np.float32]]
 
 
 def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> Floats:
@@ -51,9 +50,7 @@ def optical_flow(reference: Image, moved: Image, *, engine: Engine = "fast") -> 
     return next(flow_stream([reference, moved], 1, engine=engine))
 
 
-def flow_pairs(
-    clip: Image, distance: int, *, engine: Engine = "fast", threads: int = 1
-) -> Iterator[Floats]:
+def flow_pairs(clip: Image, distance: int, *, engine: Engine = "fast", threads: int = 1) -> Flows:
     """Flow of all pairs (i, i + distance) of a clip, in order: T - distance of (H, W, 2), float32.
 
     ``clip`` is (T, H, W), uint8, or float in [0, 1]. ValueError if it is not, or if T is not more
@@ -68,7 +65,7 @@ def flow_pairs(
 
 def flow_stream(
     frames: Iterable[Image], distance: int, *, engine: Engine = "fast", threads: int = 1
-) -> Iterator[Floats]:
+) -> Flows:
     """Flow of all pairs (i, i + distance) while frames arrive, in constant memory.
 
     Gives arrays (H, W, 2), float32; none if there are not more than ``distance`` frames. Errors as
@@ -122,17 +119,14 @@ def _opencv(solver: Any) -> Solve:
     return lambda reference, moved: solver.calc(reference, moved, None)
 
 
-def _dis(shape: tuple[int, int]) -> Solve:
-    return _opencv(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
-
-
 # What prepares each frame once, and what makes a solver of pairs of prepared frames of one size.
 _SOLVERS: dict[str, tuple[Callable[[Image], Any], Callable[[tuple[int, int]], Solve]]] = {
     "opencv": (_single, lambda _: _opencv(cv2.optflow.DualTVL1OpticalFlow.create())),
     "dual": (lambda i: dual_tvl1.pyramid(_grey_levels(i)), lambda s: DualTVL1(s).flow),
     "fast": (lambda i: tvl1_pyramid.pyramid(_grey_levels(i)),
              lambda s: TVL1(s, TVL1Parameters()).flow),
-    "dis": (_bytes, _dis),
+    "dis": (_bytes, lambda _: _opencv(cv2.DISOpticalFlow.create(
+        cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))),
 }  # fmt: skip
 
 
@@ -141,9 +135,9 @@ def _checked(frames: Iterable[Image]) -> Iterator[Image]:
     kind: tuple[Any, ...] | None = None
     for index, frame in enumerate(frames):
         image = np.ascontiguousarray(frame)
-        problem = _problem(image)
-        kind = kind or (image.shape, image.dtype)
-        if not problem and (image.shape, image.dtype) != kind:
+        problem, own = _problem(image), (image.shape, image.dtype)
+        kind = kind or own
+        if not problem and own != kind:
             problem = f"{image.dtype} {image.shape}, but frame 0 is {kind[1]} {kind[0]}"
         if problem:
             raise ValueError(f"frame {index}: {problem}")
@@ -174,7 +168,7 @@ def _pairs(items: Iterable[T], distance: int) -> Iterator[tuple[T, T]]:
             yield waiting.popleft(), item
 
 
-def _serial(images: Iterator[Image], distance: int, engine: Engine) -> Iterator[Floats]:
+def _serial(images: Iterator[Image], distance: int, engine: Engine) -> Flows:
     prepare, solver_for = _SOLVERS[engine]
     solve: Solve | None = None
     ready = ((image.shape, prepare(image)) for image in images)
@@ -183,9 +177,7 @@ def _serial(images: Iterator[Image], distance: int, engine: Engine) -> Iterator[
         yield solve(reference, moved)
 
 
-def _threaded(
-    images: Iterator[Image], distance: int, engine: Engine, threads: int
-) -> Iterator[Floats]:
+def _threaded(images: Iterator[Image], distance: int, engine: Engine, threads: int) -> Flows:
     prepare, solver_for = _SOLVERS[engine]
     solvers: SimpleQueue[Solve | None] = SimpleQueue()
     for _ in range(threads):

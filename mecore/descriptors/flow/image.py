@@ -1,7 +1,5 @@
 """Onset-apex flow as one small image, the input of STSTNet and its successors."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -5,8 +5,6 @@ of no motion is not known. It is taken to be the median of an image, because mos
 still; lengths along u and v keep their own units.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

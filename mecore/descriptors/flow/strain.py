@@ -3,8 +3,6 @@
 Magnitude of the infinitesimal strain tensor of the flow; Liong, See, Chan (2023), Eq. 3.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import numpy as np

@@ -15,8 +15,6 @@ a quarter of the time, does not make the flow better, and makes it depend on wha
 ``benchmarks/flow.py`` measures it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

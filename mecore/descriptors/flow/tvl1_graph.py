@@ -5,8 +5,6 @@ thousands of pixels of hundreds of pairs go side by side. Sums are taken in anot
 flows differ from those of the compiled loops in their last digits: it is an engine of its own.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache

@@ -8,8 +8,6 @@ Everything that `solve_level` calls is in this file, because the cache of compil
 change of this file only.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ derivatives in one model (Unser 1999), and no prefilter. Its pyramid halves the 
 (coarse-to-fine flow: Sánchez, Meinhardt-Llopis, Facciolo 2013).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2

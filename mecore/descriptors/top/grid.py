@@ -1,7 +1,5 @@
 """Which block a position belongs to: equal blocks, and the overlapping ones of the Oulu code."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Histograms of single frames, and of a whole clip, on three orthogonal planes."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

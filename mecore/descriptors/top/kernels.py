@@ -4,8 +4,6 @@ Codes and differences of a row are computed in simple loops over its pixels, whi
 turns into vector instructions; only the votes themselves go pixel by pixel.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a descriptor on three orthogonal planes counts, where, and how it is normalised."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal, get_args, get_type_hints

@@ -4,8 +4,6 @@ A window of L frames is described as if it were a clip of its own (its first and
 no centres), at a cost that does not depend on L (Tran et al. 2019, «from each position»).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any

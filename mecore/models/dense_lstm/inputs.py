@@ -1,11 +1,8 @@
 """From the frames of a video to the votes of its frames, and to vectors of its windows.
 
-A video is decoded, registered and described in one pass. Kept are the histograms of single frames,
-from which windows of any length L follow by sums, so that all folds share them whatever L their
-training subjects give.
+A video is decoded, registered and described in one pass. Kept are the histograms of single frames:
+windows of any length L follow by sums, so that all folds share them.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,14 +13,12 @@ from numpy.typing import NDArray
 from mecore.data.frames import Footage
 from mecore.descriptors.top.histograms import frame_histograms
 from mecore.descriptors.top.options import TopOptions
-from mecore.descriptors.top.windows import sum_windows
+from mecore.descriptors.top.windows import Floats, sum_windows
 from mecore.errors import DataError
 from mecore.models.dense_lstm.options import DESCRIPTORS
 from mecore.preprocessing.apex import Span, difference, find_apex
 from mecore.preprocessing.registration import Registered, register_clip
 from mecore.spotting.learning_free import METHODS, frame_scores
-
-Floats = NDArray[np.float32]
 
 
 class Inputs(NamedTuple):
@@ -109,14 +104,9 @@ def descriptor_options(kind: str, options: Any) -> TopOptions:
 
 
 def window_vectors(inputs: Inputs, kind: str, options: Any, length: int) -> Floats:
-    """Vectors of all windows of L frames of a video, (T - L + 1, D).
+    """Vectors of all windows of L frames of a video, (T - L + 1, D); ValueError as `sum_windows`.
 
     With ``options.centre`` of ``"video"``, their mean is taken off.
-
-    Raises
-    ------
-    ValueError
-        See `mecore.descriptors.top.windows.sum_windows`.
     """
     rows = sum_windows(inputs.votes[kind], descriptor_options(kind, options), length)
     return rows - rows.mean(axis=0) if options.centre == "video" else rows

@@ -1,11 +1,9 @@
 """The network of Tran et al. (2019): an LSTM of 20 units and one dense output per position.
 
-For features of length D it has 80 D + 1,701 parameters. Padding stands at the end of a window,
-where a network that reads forwards has not seen it when it scores what comes before; a mask keeps
-it from one that also reads backwards, and from the loss.
+For features of length D it has 80 D + 1,701 parameters. Padding stands at the end of a window, not
+seen yet when what comes before is scored; a mask keeps it from a network that also reads backwards,
+and from the loss.
 """
-
-from __future__ import annotations
 
 import keras
 from keras import layers

@@ -3,9 +3,9 @@
 A descriptor has up to 11,328 numbers per position and a database some dozens of expressions.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,7 @@ class Projection:
     axes: Floats | None
 
     def __call__(self, rows: Floats) -> Floats:
-        """Project rows (n, D) to (n, C).
-
-        Raises
-        ------
-        DataError
-            A feature that is NaN or infinite.
-        """
+        """Project rows (n, D) to (n, C); DataError for a feature that is NaN or infinite."""
         _check_finite(rows)
         standard: Floats = (rows - self.mean) / self.scale
         return standard if self.axes is None else np.asarray(standard @ self.axes, np.float32)
@@ -81,6 +75,30 @@ def fit_projection(rows: Floats, components: int) -> Projection:
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     first = np.sqrt(values[kept[0]] / len(rows))
     return Projection(mean, scale, (axes / first).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Features of the positions of some videos, one under the other.
+
+    Parameters
+    ----------
+    rows : array, (R, C)
+        Row 0 stands for padding.
+    places : mapping
+        Row of the first position of each video, and how many it has.
+    """
+
+    rows: Floats
+    places: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, videos: Mapping[str, Floats]) -> Self:
+        """Put the features (n, C) of some videos together."""
+        nothing = np.zeros_like(next(iter(videos.values()))[:1])
+        firsts = np.cumsum([1, *map(len, videos.values())]).tolist()
+        places = {k: (first, len(v)) for (k, v), first in zip(videos.items(), firsts, strict=False)}
+        return cls(np.concatenate([nothing, *videos.values()]), places)
 
 
 def _check_finite(rows: Floats) -> None:

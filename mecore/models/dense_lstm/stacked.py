@@ -1,28 +1,22 @@
 """Dense LSTM networks as a stack of copies that are trained, or asked, in one graph.
 
-Each copy has weights, windows and targets of its own. `mecore.models.dense_lstm.network` says what
-is computed; the gradient of the recurrence is written out, because TensorFlow's own takes several
-times as long on networks of this size.
+`mecore.models.dense_lstm.network` says what is computed; the gradient of the recurrence is written
+out, because TensorFlow's own takes several times as long on networks of this size.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mecore.models.dense_lstm.network import build_network
 from mecore.models.dense_lstm.options import DenseOptions
 from mecore.models.stacking import glorot
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
-Weights = Sequence[Floats]
 # Windows that are asked about at a time: their states stay in the processor's cache.
 _PART = 256
 
@@ -44,21 +38,12 @@ def fresh(length: int, options: DenseOptions, rng: np.random.Generator) -> list[
     for layer in range(options.layers):
         inputs = sides * units if layer else length
         for _ in range(sides):
+            kernel = glorot((inputs, 4 * units), rng)
+            q, r = np.linalg.qr(rng.normal(size=(4 * units, units)))
+            orthogonal = np.asarray((q * np.sign(np.diag(r))).T, np.float32)
             bias = np.repeat(np.array([0, 1, 0, 0], np.float32), units)
-            weights += [glorot((inputs, 4 * units), rng), _orthogonal(units, 4 * units, rng), bias]
+            weights += [kernel, orthogonal, bias]
     return [*weights, glorot((sides * units, 1), rng), np.zeros(1, np.float32)]
-
-
-def _orthogonal(rows: int, columns: int, rng: np.random.Generator) -> Floats:
-    q, r = np.linalg.qr(rng.normal(size=(columns, rows)))
-    return np.asarray((q * np.sign(np.diag(r))).T, np.float32)
-
-
-def as_network(weights: Weights, options: DenseOptions) -> keras.Model:
-    """Build the Keras network that has the weights of a copy."""
-    network = build_network(weights[0].shape[0], options)
-    network.set_weights(list(weights))
-    return network
 
 
 class DenseStack:
@@ -72,28 +57,19 @@ class DenseStack:
         Only the group ``network`` matters.
     """
 
-    def __init__(self, copies: Sequence[Weights], options: DenseOptions) -> None:
+    def __init__(self, copies: Sequence[Sequence[Floats]], options: DenseOptions) -> None:
         self.size, self.options = len(copies), options
         self.weights = [tf.constant(np.stack(w)) for w in zip(*copies, strict=True)]
 
     def copy(self, number: int) -> list[Floats]:
-        """Weights of one copy as they are now."""
+        """Weights of one copy as they are now, as `build_network` orders them."""
         return [weight[number].numpy() for weight in self.weights]
 
     def __call__(self, rows: Any, at: Ints) -> Floats:
         """Score the windows that begin at every position of a row of positions.
 
-        Parameters
-        ----------
-        rows : array, (R, C)
-            Features of positions, one under the other; row 0 stands for padding.
-        at : array of int32, (P,)
-            Rows of the positions, at least M of them.
-
-        Returns
-        -------
-        array, (F, P - M + 1, M)
-            Of each window, in [0, 1].
+        From features of positions (R, C), of which row 0 stands for padding, and the rows ``at``
+        (P,) of at least M positions; returns (F, P - M + 1, M), in [0, 1].
         """
         m, n = self.options.positions, len(at)
         ask, filled = _asking(self.options), np.pad(at, (0, _PART))

@@ -1,11 +1,8 @@
 """Training on scanning windows, and scores of all positions of a video."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,39 +11,11 @@ from numpy.typing import NDArray
 
 from mecore.errors import DataError
 from mecore.models.dense_lstm.options import DenseOptions
-from mecore.models.dense_lstm.stacked import DenseStack, logits
+from mecore.models.dense_lstm.stacked import DenseStack, Floats, Ints, logits
 from mecore.spotting.apexes import fuse, scan_starts
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 
-
-@dataclass(frozen=True)
-class Positions:
-    """Features of the positions of some videos, one under the other.
-
-    Parameters
-    ----------
-    rows : array, (R, C)
-        Row 0 stands for padding.
-    places : mapping
-        Row of the first position of each video, and how many it has.
-    """
-
-    rows: Floats
-    places: Mapping[str, tuple[int, int]]
-
-    @classmethod
-    def of(cls, videos: Mapping[str, Floats]) -> Positions:
-        """Put the features (n, C) of some videos together."""
-        nothing = np.zeros_like(next(iter(videos.values()))[:1])
-        firsts = np.cumsum([1, *map(len, videos.values())]).tolist()
-        places = {k: (first, len(v)) for (k, v), first in zip(videos.items(), firsts, strict=False)}
-        return cls(np.concatenate([nothing, *videos.values()]), places)
-
-
-@dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """Scanning windows that one copy is trained on.
 
     Parameters
@@ -138,7 +107,7 @@ def train(
     # A window of padding after those of each copy fills the batches of copies that have fewer.
     at, targets = (
         np.stack([np.pad(a, ((0, 1 + numbers.max() - len(a)), (0, 0))) for a in arrays])
-        for arrays in ([w.at for w in windows], [w.targets for w in windows])
+        for arrays in zip(*windows, strict=True)
     )
     copies, size = np.arange(stack.size)[:, None], options.batch
     tables = []
@@ -160,10 +129,7 @@ def train(
 
 @lru_cache(maxsize=4)
 def _training(options: DenseOptions) -> Any:
-    """One step of Adam (Kingma and Ba 2015), traced once for all stacks.
-
-    It moves each copy whose batch is not all padding.
-    """
+    """A step of Adam (Kingma and Ba 2015) of copies whose batch is not all padding, traced once."""
 
     def step(rows: Any, at: Any, targets: Any, state: Any) -> Any:
         weights, means, squares, count = state
@@ -229,18 +195,14 @@ def score_positions(
     """
     size = stack.options.positions
     skip = min(stack.options.skip, size - 1)
-    each = [_positions(first, n, skip, size) for first, n in places]
+    each = []
+    for first, n in places:
+        at = first + np.maximum(np.arange(-skip, n), 0)
+        each.append(np.pad(at, (0, max(size - n - skip, 0))).astype(np.int32))
     starts = np.cumsum([0, *map(len, each)])
     windows = stack(tf.constant(rows), np.concatenate(each))
     scores = []
     for start, (_, n) in zip(starts, places, strict=False):
         own = scan_starts(n + skip, size)
-        part = windows[:, start : start + len(own)]
-        scores.append(fuse(part, own, n + skip, skip)[:, skip:])
+        scores.append(fuse(windows[:, start + own], own, n + skip, skip)[:, skip:])
     return scores
-
-
-def _positions(first: int, n: int, skip: int, size: int) -> Ints:
-    """Rows of the positions of one video, with the first repeated, and padding behind if short."""
-    at = first + np.maximum(np.arange(-skip, n), 0)
-    return np.pad(at, (0, max(size - n - skip, 0))).astype(np.int32)

@@ -9,17 +9,12 @@ grey levels as they are, which is left out here. OFF-ApexNet: Liong, Gan, Yau, H
 MEAN: Liong, See, Chan (2023), section 3.3, as written, without batch normalisation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import keras
 
 Floats = NDArray[np.float32]
 SIDE, CHANNELS = 28, ("u", "v", "strain")
@@ -42,23 +37,12 @@ class Block:
 class FlowNetwork:
     """One network, as data.
 
-    Parameters
-    ----------
-    name : str
-        In tables.
-    streams : tuple of ((channel, …), (Block, …))
-        What each stream sees (0: u, 1: v, 2: strain; neighbours only) and its blocks, as many in
-        each; streams are concatenated.
-    joint : tuple of Block
-        Blocks on the concatenated maps.
-    average : int
-        Window of an average pooling of the maps; 1 for none.
-    dense : tuple of int
-        Units of hidden fully connected layers, each with ReLU.
-    dropout_maps : float
-        Dropout of the concatenated maps.
-    dropout_dense : float
-        Dropout before every fully connected layer but, where there are hidden ones, the first.
+    ``streams`` says what each stream sees (0: u, 1: v, 2: strain; neighbours only) and its blocks,
+    as many in each; they are concatenated. ``joint`` are blocks on the concatenated maps,
+    ``average`` the window of an average pooling of the maps (1 for none), and ``dense`` the units
+    of hidden fully connected layers, each with ReLU. ``dropout_maps`` is the dropout of the
+    concatenated maps, ``dropout_dense`` that before every fully connected layer but, where there
+    are hidden ones, the first.
     """
 
     name: str
@@ -118,8 +102,8 @@ def first_weights(
     return arrays
 
 
-def build(network: FlowNetwork, n_classes: int, side: int = SIDE) -> keras.Model:
-    """Build a network, such as ``NETWORKS["STSTNet"]``, for one fold.
+def build(network: FlowNetwork, n_classes: int, side: int = SIDE) -> Any:
+    """Build a `keras.Model` of a network, such as ``NETWORKS["STSTNet"]``, for one fold.
 
     It takes flow images (n, side, side, 3) and gives logits (n, C). ``get_weights`` and
     ``set_weights`` use the order of `weight_shapes`.
@@ -137,8 +121,7 @@ def build(network: FlowNetwork, n_classes: int, side: int = SIDE) -> keras.Model
     image = keras.Input((side, side, len(CHANNELS)))
     parts = []
     for seen, chain in network.streams:
-        everything = len(seen) == len(CHANNELS)
-        part = image if everything else image[..., seen[0] : seen[-1] + 1]
+        part = image if len(seen) == len(CHANNELS) else image[..., seen[0] : seen[-1] + 1]
         parts.append(blocks(part, chain))
     x = layers.Dropout(network.dropout_maps)(layers.Concatenate()(parts))
     x = blocks(x, network.joint)

@@ -1,7 +1,5 @@
 """Every choice that changes what flow networks score: the papers, and this study."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from mecore.models.choices import Amount, Count, Natural, choice, options, reading
@@ -34,8 +32,6 @@ class FlowOptions:
 def chosen(scale: str = "full", **changes: Any) -> FlowOptions:
     """Return the options, some of them changed; see `mecore.models.choices.reading`.
 
-    Examples
-    --------
     >>> chosen("small").epochs, chosen("small", epochs=5).epochs
     (20, 5)
     """

@@ -1,21 +1,17 @@
 """Many folds in one graph: copies of a small network with stacked weights, trained at once.
 
-Leaving one of 68 subjects out means 68 trainings on nearly the same samples. One network of 1,651
-parameters is too small to keep a processor busy, and its framework spends more time between
-operations than in them. Here all folds see the same mini-batch; a fold's loss leaves out the
-samples it must not see (weight 0). The first convolution of all folds is then one matrix product,
-because its input is the same for all. The order of the samples is that of the run; weights,
-dropout and permuted labels are each fold's own, so a fold does not know how many it is trained
-with. Adam works weight by weight, so it treats a stack as it treats its parts.
+One network of 1,651 parameters is too small to keep a processor busy (`mecore.models.stacking`).
+Here all folds see the same mini-batch; a fold's loss leaves out the samples it must not see (weight
+0). The first convolution of all folds is then one matrix product, because its input is the same for
+all. The order of the samples is that of the run; weights, dropout and permuted labels are each
+fold's own, so a fold does not know how many it is trained with.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import groupby
+from functools import partial, reduce
+from itertools import count, groupby
 from typing import Any
 
 import keras
@@ -43,22 +39,20 @@ class Training:
 class Stack:
     """Copies of one network.
 
-    Parameters
-    ----------
-    network : FlowNetwork
-        What they are.
-    starts : sequence of (sequence of array)
-        First weights of every copy (`mecore.models.flow.networks.first_weights`).
-    seeds : sequence of int
-        Seed of every copy's dropout.
+    ``starts`` are the first weights of every copy (`mecore.models.flow.networks.first_weights`),
+    ``seeds`` those of every copy's dropout.
     """
 
     def __init__(
         self, network: FlowNetwork, starts: Sequence[Sequence[Floats]], seeds: Sequence[int]
     ) -> None:
-        self.network, self.size = network, len(starts)
+        self.network, self.size, self.seeds = network, len(starts), seeds
         self.weights = [keras.Variable(np.stack(w)) for w in zip(*starts, strict=True)]
-        self.seeds = [int(s) % 2**31 for s in seeds]
+        # Streams that begin alike begin as one.
+        self.alike = [
+            list(group)
+            for _, group in groupby(network.streams, lambda s: (s[0], s[1][0].kernel, s[1][0].pool))
+        ]
 
     def get_weights(self, copy: int) -> list[Floats]:
         """Weights of one copy, in the order of its `keras.Model`."""
@@ -66,66 +60,53 @@ class Stack:
 
     def patches(self, images: Floats) -> list[Floats]:
         """Images (n, side, side, 3) as the first layer takes them, once for all epochs."""
-        alike = {(seen, *_beginning(chain)): chain[0] for seen, chain in self.network.streams}
-        return [_patches(images[..., s[0][0] : s[0][-1] + 1], b) for s, b in alike.items()]
+        first = [group[0] for group in self.alike]
+        return [_patches(images[..., s[0] : s[-1] + 1], chain[0]) for s, chain in first]
 
     def logits(self, patches: Sequence[Any], step: Any = None) -> Any:
         """Logits (F, n, C) of images given as patches; with a ``step``, dropout acts."""
         # Tensors: a slice of a variable in a graph keeps graph and variables for ever.
         net, weights = self.network, map(tf.convert_to_tensor, self.weights)
-        drop = _Dropout(self.seeds, step)
+        copies = [] if step is None else [Dropout(seed, step) for seed in self.seeds]
+        drop = partial(_dropped, copies)
         x = drop(tf.concat(self._streams(patches, weights), -1), net.dropout_maps)
         for block in net.joint:
-            x = self._block(x, block, weights)
+            x = _block(x, block, weights)
         if net.average > 1:
             x = _pool(x, net.average, tf.add) / net.average**2
         x = tf.reshape(x, (self.size, -1, int(np.prod(x.shape[2:]))))
-        last = len(net.dense)
-        for number in range(last + 1):
+        for number in range(len(net.dense) + 1):
+            x = tf.nn.relu(x) if number else x
             if number or not net.dense:
                 x = drop(x, net.dropout_dense)
             x = x @ next(weights) + next(weights)[:, None]
-            x = tf.nn.relu(x) if number < last else x
         return x
 
     def _streams(self, patches: Sequence[Any], weights: Iterator[Any]) -> list[Any]:
-        """Maps (F, n, h, w, K) of all streams in turn; streams that begin alike begin as one."""
+        """Maps (F, n, h, w, K) of all streams in turn."""
         streams = self.network.streams
         deep = len(streams[0][1]) > 1
-        alike = groupby(streams, lambda s: (s[0], *_beginning(s[1])))
         maps: list[Any] = []
-        for part, (_, group) in zip(patches, alike, strict=True):
+        for part, group in zip(patches, self.alike, strict=True):
             first = [chain[0] for _, chain in group]
             kernels, biases = zip(*((next(weights), next(weights)) for _ in first), strict=True)
             x = _rectify(_shared(part, kernels), tf.concat(biases, -1))
             maps += tf.split(x, [b.filters for b in first], -1) if deep else [x]
         for blocks in zip(*(chain[1:] for _, chain in streams), strict=True):
-            maps = [self._block(x, b, weights) for x, b in zip(maps, blocks, strict=True)]
+            maps = [_block(x, b, weights) for x, b in zip(maps, blocks, strict=True)]
         return maps
-
-    def _block(self, x: Any, block: Block, weights: Iterator[Any]) -> Any:
-        return _rectify(_separate(x, next(weights), block, x.shape[2]), next(weights))
-
-
-def _beginning(chain: Sequence[Block]) -> tuple[int, int]:
-    return chain[0].kernel, chain[0].pool
 
 
 def _rectify(x: Any, bias: Any) -> Any:
     return tf.nn.relu(x + bias[:, None, None, None])
 
 
-class _Dropout:
-    """Dropout of every copy by its own seed: its place among the others changes nothing."""
-
-    def __init__(self, seeds: Sequence[int], step: Any) -> None:
-        self.copies = [] if step is None else [Dropout(seed, step) for seed in seeds]
-
-    def __call__(self, x: Any, rate: float) -> Any:
-        if not (self.copies and rate):
-            return x
-        parts = zip(self.copies, tf.unstack(x, len(self.copies)), strict=True)
-        return tf.stack([drop(part, rate) for drop, part in parts])
+def _dropped(copies: Sequence[Dropout], x: Any, rate: float) -> Any:
+    """Drop by each copy's own seed: its place among the others changes nothing."""
+    if not (copies and rate):
+        return x
+    parts = zip(copies, tf.unstack(x, len(copies)), strict=True)
+    return tf.stack([drop(part, rate) for drop, part in parts])
 
 
 def _windows(size: int, pool: int) -> tuple[int, int]:
@@ -166,16 +147,16 @@ def _shared(patches: Any, kernels: Sequence[Any]) -> Any:
     return tf.transpose(maps, (3, 0, 1, 2, 4))
 
 
-def _separate(x: Any, kernel: Any, block: Block, size: int) -> Any:
-    """Convolve and pool an input of each copy's own: (F, n, H, W, C) → (F, n, h, w, K)."""
-    pairs = zip(tf.unstack(x), tf.unstack(kernel), strict=True)
+def _block(x: Any, block: Block, weights: Iterator[Any]) -> Any:
+    """Apply a block to an input of each copy's own: (F, n, H, W, C) → (F, n, h, w, K)."""
+    pairs, size = zip(tf.unstack(x), tf.unstack(next(weights)), strict=True), x.shape[2]
     maps = tf.stack([tf.nn.conv2d(a, w, 1, "SAME") for a, w in pairs])
     n, out = _windows(size, block.pool)
     rest = n * block.pool - size - out
     if out or rest:
         sides = ((0, 0), (0, 0), (out, rest), (out, rest), (0, 0))
         maps = tf.pad(maps, sides, constant_values=_NOWHERE)
-    return _pool(maps, block.pool, tf.maximum)
+    return _rectify(_pool(maps, block.pool, tf.maximum), next(weights))
 
 
 def _pool(x: Any, window: int, two: Callable[[Any, Any], Any]) -> Any:
@@ -185,7 +166,7 @@ def _pool(x: Any, window: int, two: Callable[[Any, Any], Any]) -> Any:
     """
     f, _, height, width, k = x.shape
     rows, columns = height // window, width // window
-    if (rows, columns) != (height / window, width / window):
+    if height % window or width % window:
         x = x[:, :, : rows * window, : columns * window]
     x = reduce(two, tf.unstack(tf.reshape(x, (-1, window, columns * window * k)), axis=1))
     x = reduce(two, tf.unstack(tf.reshape(x, (-1, window, k)), axis=1))
@@ -193,15 +174,10 @@ def _pool(x: Any, window: int, two: Callable[[Any, Any], Any]) -> Any:
 
 
 def train(
-    stack: Stack,
-    images: Floats,
-    labels: NDArray[np.int64],
-    seen: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
-    training: Training,
-    seed: int,
+    stack: Stack, images: Floats, labels: NDArray[np.int64], seen: NDArray[np.bool_],
+    asked: NDArray[np.bool_], training: Training, seed: int,
     after_epoch: Callable[[], None] = lambda: None,
-) -> list[Floats]:
+) -> list[Floats]:  # fmt: skip
     """Train all copies; ask each after every epoch about the samples it has not seen.
 
     Parameters
@@ -213,9 +189,8 @@ def train(
     labels : array of int, (F, N)
         Class of every sample, as each copy is told.
     seen, asked : array of bool, (F, N)
-        Samples that a copy is trained on, and those that it is asked about.
-    training : Training
-        How.
+        Samples that a copy is trained on, and those that it is asked about; ValueError if some are
+        both.
     seed : int
         Seed of the run: the order of the samples, which all copies share.
     after_epoch : callable
@@ -225,24 +200,18 @@ def train(
     -------
     list of array, (epochs, n, C), float32
         Class probabilities of the n samples that each copy was asked about.
-
-    Raises
-    ------
-    ValueError
-        A copy would be asked about what it was trained on.
     """
     if (seen & asked).any():
         raise ValueError("a copy is asked only about samples that it was not trained on")
     step = _training_step(stack, images, labels, seen, training.learning_rate)
     answer = _answers(stack, images, asked)
     given = []
-    order = np.random.default_rng(seed)
-    count = 0
+    order, number = np.random.default_rng(seed), count()
     for _ in range(training.epochs):
         shuffled = order.permutation(len(images)).astype(np.int32)
         for start in range(0, len(images), training.batch_size):
-            step(tf.constant(shuffled[start : start + training.batch_size]), tf.constant(count))
-            count += 1
+            batch = shuffled[start : start + training.batch_size]
+            step(tf.constant(batch), tf.constant(next(number)))
         given.append(answer().numpy())
         after_epoch()
     return np.split(np.stack(given), asked.sum(axis=1).cumsum()[:-1], axis=1)

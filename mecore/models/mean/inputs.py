@@ -1,9 +1,7 @@
 """From the frames of a video to the inputs of MEAN: crops, landmarks, flow, three regions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +20,20 @@ Bytes = NDArray[np.uint8]
 CROP = 128
 
 
-def video_inputs(
-    footage: Footage, spans: Sequence[Span], options: Any
-) -> tuple[Floats, Floats, tuple[int, ...], int]:
+class Inputs(NamedTuple):
+    """Inputs of a whole video, float32, and the apexes of its expressions.
+
+    ``spot``, (n_frames - k, 42, 42, 3), of the pairs of frames (i, i + k), and ``recog``,
+    (n_spans, 42, 42, 3), of the pairs (onset, apex).
+    """
+
+    spot: Floats
+    recog: Floats
+    apexes: tuple[int, ...]
+    k: int
+
+
+def video_inputs(footage: Footage, spans: Sequence[Span], options: Any) -> Inputs:
     """Inputs of a whole video.
 
     Parameters
@@ -69,7 +78,7 @@ def video_inputs(
     recog = flow_inputs(np.array(flows, np.float32).reshape(-1, CROP, CROP, 2), points, options)
     pairs = flow_pairs(crops, k, engine=options.engine)
     spot = np.concatenate([flow_inputs(f[None], points, options) for f in pairs])
-    return spot, recog, apexes, k
+    return Inputs(spot, recog, apexes, k)
 
 
 def face_crops(footage: Footage, options: Any) -> tuple[Bytes, Floats]:
@@ -115,13 +124,10 @@ def flow_inputs(flow: Floats, points: Floats, options: Any) -> Floats:
 
 def _apex(span: Span, crops: Bytes, points: Floats, options: Any) -> int:
     """The annotated apex, or that of the options; ``"features"`` is the rule of the release."""
-    onset = span[0]
+    onset, rule = span[0], options.missing_apex
 
-    def strength(index: int) -> float:
+    def released(index: int) -> float:
         flow = optical_flow(crops[onset], crops[index], engine=options.engine)
         return float(flow_inputs(flow[None], points, options).sum())
 
-    by_features = options.missing_apex == "features"
-    return find_apex(
-        span, options.missing_apex, strength if by_features else difference(crops, onset)
-    )
+    return find_apex(span, rule, released if rule == "features" else difference(crops, onset))

@@ -5,8 +5,6 @@ samples that it must not see (weight 0). The first convolution of all copies is 
 because its input is the same for all. `mecore.models.mean.network` says what is computed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,12 +27,10 @@ _PART = 8
 
 def fresh(n_classes: int, options: MeanOptions, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw the first weights of a copy: Glorot's kernels, no bias, a norm that does nothing."""
-    kernels: dict[str, tuple[int, ...]] = {
-        f"conv1_{name}": (5, 5, 1, k) for name, k in STREAMS.items()
-    }
+    kernels: dict[str, tuple[int, ...]] = {f"conv1_{s}": (5, 5, 1, k) for s, k in STREAMS.items()}
     for task, units in (("spot", 1), ("recog", n_classes)):
-        kernels |= {f"conv2_{task}": (5, 5, sum(STREAMS.values()), FILTERS)}
-        kernels |= {f"dense_{task}": (49 * FILTERS, units)}
+        kernels[f"conv2_{task}"] = (5, 5, sum(STREAMS.values()), FILTERS)
+        kernels[f"dense_{task}"] = (49 * FILTERS, units)
     weights = {}
     for layer, shape in kernels.items():
         weights[f"{layer}/kernel"] = glorot(shape, rng)
@@ -45,23 +41,18 @@ def fresh(n_classes: int, options: MeanOptions, rng: np.random.Generator) -> dic
     return weights
 
 
-def weights_of(network: Mean) -> dict[str, Floats]:
-    """Weights of a Keras network by layer and name."""
-    return {key: np.asarray(weight) for key, weight in _variables(network).items()}
+def weights_of(network: Mean) -> dict[str, Any]:
+    """Weights of a Keras network, its variables, by layer and name."""
+    layers = (layer for part in network for layer in part.layers)
+    return {f"{layer.name}/{w.name}": w for layer in layers for w in layer.weights}
 
 
 def as_network(weights: Weights, options: MeanOptions) -> Mean:
     """Build the Keras network that has the weights of a copy."""
     network = build_mean(weights["dense_recog/bias"].shape[-1], options)
-    for key, variable in _variables(network).items():
+    for key, variable in weights_of(network).items():
         variable.assign(weights[key])
     return network
-
-
-def _variables(network: Mean) -> dict[str, Any]:
-    parts = (network.shared, network.spot, network.recog)
-    layers = (layer for part in parts for layer in part.layers)
-    return {f"{layer.name}/{w.name}": w for layer in layers for w in layer.weights}
 
 
 class MeanStack:
@@ -81,17 +72,12 @@ class MeanStack:
         self.size, self.options, self.seed = len(copies), options, seed
         self.weights = {k: tf.Variable(np.stack([c[k] for c in copies])) for k in copies[0]}
         self.n_classes = int(self.weights["dense_recog/bias"].shape[-1])
-        self.norm = "norm_u/gamma" in self.weights
         spec = tf.TensorSpec((None, SIDE, SIDE, len(STREAMS)), tf.float32)
         self._asked = tf.function(self._answers, input_signature=[spec], autograph=False)
 
     def copy(self, number: int) -> dict[str, Floats]:
         """Weights of one copy as they are now."""
         return {key: weight[number].numpy() for key, weight in self.weights.items()}
-
-    def part(self, number: int) -> MeanStack:
-        """One copy as a stack of its own."""
-        return MeanStack([self.copy(number)], self.options)
 
     def trainable(self, *parts: str) -> list[Any]:
         """Variables of ``"shared"``, ``"spot"`` or ``"recog"`` that training moves."""
@@ -102,16 +88,12 @@ class MeanStack:
 
     def decay(self, *parts: str) -> Any:
         """Weight decay of the convolutions of some parts, (F,)."""
-        rates = {f"conv1_{name}": self.options.l2_shared for name in STREAMS}
+        rates = {f"conv1_{name}/kernel": self.options.l2_shared for name in STREAMS}
         rates = rates if "shared" in parts else {}
-        rates |= {f"conv2_{p}": self.options.l2_head for p in parts if p != "shared"}
-        each = [r * tf.reduce_sum(self._kernel(k) ** 2, (1, 2, 3, 4)) for k, r in rates.items()]
+        rates |= {f"conv2_{p}/kernel": self.options.l2_head for p in parts if p != "shared"}
+        each = [r * tf.reduce_sum(self.weights[k] ** 2, (1, 2, 3, 4)) for k, r in rates.items()]
         return tf.add_n(each)
 
-    def _kernel(self, layer: str) -> Any:
-        return tf.convert_to_tensor(self.weights[f"{layer}/kernel"])
-
-    # -- the network ------------------------------------------------------------------------------
     def maps(self, features: Any, seen: Any = None, drop: Dropout | None = None) -> Any:
         """Shared maps (n, 14, 14, F, 14) of features (n, 42, 42, 3), channels u, v, strain.
 
@@ -120,7 +102,7 @@ class MeanStack:
         """
         parts = []
         for channel, (name, k) in enumerate(STREAMS.items()):
-            kernel = _beside(self._kernel(f"conv1_{name}"))
+            kernel = _beside(self.weights[f"conv1_{name}/kernel"])
             x = tf.nn.conv2d(features[..., channel, None], kernel, 1, "SAME")
             x = self._pooled(x, tf.reshape(self.weights[f"conv1_{name}/bias"], (-1,)), name, seen)
             parts.append(tf.reshape(x, (-1, *x.shape[1:3], self.size, k)))
@@ -129,7 +111,7 @@ class MeanStack:
 
     def _pooled(self, x: Any, bias: Any, name: str, seen: Any) -> Any:
         """Rectified and normalised maps of a stream (n, 42, 42, F·k), and the largest of 3×3."""
-        if not self.norm:
+        if "norm_u/gamma" not in self.weights:
             return tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(x, bias)), 3, 3, "VALID")
         gamma, beta, mean, variance = (
             tf.reshape(self.weights[f"norm_{name}/{kind}"], (-1,))
@@ -152,7 +134,7 @@ class MeanStack:
         """Scores (F, n), or class probabilities (F, n, C), of shared maps (n, 14, 14, F, 14)."""
         # One convolution in as many groups as there are copies.
         x = tf.reshape(maps, (-1, *maps.shape[1:3], self.size * maps.shape[4]))
-        x = tf.nn.conv2d(x, _beside(self._kernel(f"conv2_{task}")), 1, "SAME")
+        x = tf.nn.conv2d(x, _beside(self.weights[f"conv2_{task}/kernel"]), 1, "SAME")
         bias = tf.reshape(self.weights[f"conv2_{task}/bias"], (-1,))
         x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(x, bias)), 2, 2, "VALID")
         x = tf.transpose(tf.reshape(x, (-1, 49, self.size, FILTERS)), (2, 0, 1, 3))
@@ -162,19 +144,15 @@ class MeanStack:
         x += self.weights[f"dense_{task}/bias"][:, None]
         return x[..., 0] if task == "spot" else tf.nn.softmax(x)
 
-    # -- asked ------------------------------------------------------------------------------------
     def _answers(self, features: Any) -> tuple[Any, Any]:
         maps = self.maps(features)
         return self.head("spot", maps), self.head("recog", maps)
 
     def __call__(self, features: Floats) -> tuple[Floats, Floats]:
         """Scores (F, n) and class probabilities (F, n, C) of features (n, 42, 42, 3)."""
+        # Asked about nothing, too: then the answers are empty arrays of the right shape.
         parts = [self._asked(np.ascontiguousarray(features[i : i + _PART]))
-                 for i in range(0, len(features), _PART)]  # fmt: skip
-        if not parts:
-            return np.empty((self.size, 0), np.float32), np.empty(
-                (self.size, 0, self.n_classes), np.float32
-            )
+                 for i in range(0, max(1, len(features)), _PART)]  # fmt: skip
         scores, classes = (np.concatenate(p, axis=1) for p in zip(*parts, strict=True))
         return scores, classes
 
@@ -193,11 +171,10 @@ def _upright(x: Any, gamma: Any) -> tuple[Any, Any]:
 
 @tf.custom_gradient
 def _normalised_maxima(x: Any, bias: Any, gamma: Any, beta: Any, weights: Any) -> Any:
-    """Rectified maps, batch-normalised with weighted samples, and the largest of each 3×3.
+    """Rectified maps, batch-normalised with weights (n, K), the largest of each 3×3, and moments.
 
-    Maps x (n, H, W, K), bias, scale and shift (K,), weights (n, K) → maxima (n, H/3, W/3, K), and
-    the mean and variance of the batch (K,), through which no gradient goes. Normalisation moves
-    all pixels of a map alike, so it is enough to normalise those that are kept. Written out,
+    No gradient goes through the mean and variance of the batch that are returned. Normalisation
+    moves all pixels of a map alike, so it is enough to normalise those that are kept. Written out,
     because TensorFlow's own gradients of pooling and norm pass over the maps a dozen times.
     """
     x = tf.nn.relu(tf.nn.bias_add(x, bias))

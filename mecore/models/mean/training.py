@@ -4,10 +4,8 @@ Liong, See, Chan (2023), sections 3.2, 3.3 and 4.3. Some copies are trained at o
 (`mecore.models.mean.stacked`). Samples that are watched are never trained on or chosen by.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,6 @@ from mecore.models.mean.stacked import MeanStack
 from mecore.models.stacking import Dropout, weighted_mean
 
 Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -39,15 +35,10 @@ class Samples:
         Samples that a copy is trained on, and that it is only asked about.
     """
 
-    inputs: Callable[[Ints], Floats]
+    inputs: Callable[[NDArray[np.int64]], Floats]
     targets: NDArray[Any]
-    seen: Bools
-    watched: Bools | None = None
-
-
-def features_of(videos: Sequence[Floats], places: Ints) -> Callable[[Ints], Floats]:
-    """Read chosen frames, (N, 2) of video and frame, from memory maps as they are needed."""
-    return lambda part: np.stack([videos[v][i] for v, i in places[part]])
+    seen: NDArray[np.bool_]
+    watched: NDArray[np.bool_] | None = None
 
 
 def train_spotting(
@@ -96,9 +87,8 @@ def train_recognition(
     """
     if not transfer:
         return _Stage(stack, ("shared", "recog"), options).fit(samples, options.recog_epochs, seed)
-    everything = samples.inputs(np.arange(samples.targets.shape[1]))
-    maps = shared_maps(stack, everything)
-    frozen = Samples(lambda part: maps[part], samples.targets, samples.seen, samples.watched)
+    maps = shared_maps(stack, samples.inputs(np.arange(samples.targets.shape[1])))
+    frozen = replace(samples, inputs=lambda part: maps[part])
     return _Stage(stack, ("recog",), options).fit(frozen, options.recog_epochs, seed)
 
 
@@ -117,27 +107,24 @@ class _Stage:
         self.optimizer = Adam(options.learning_rate)
         self.optimizer.build(self.variables)
 
-    def _outputs(self, x: Any, seen: Any, drop: Dropout | None) -> Any:
+    def _measured(self, x: Any, y: Any, weights: Any, drop: Dropout | None = None) -> list[Any]:
+        """Mean error and accuracy of each copy, (F,), in training with ``drop``; else asked."""
         if "shared" in self.parts:
-            x = self.stack.maps(x, seen, drop)
+            x = self.stack.maps(x, weights if drop else None, drop)
         elif drop and self.options.frozen_dropout:
             x = drop(x, self.options.dropout_shared)
-        return self.stack.head(self.parts[-1], x, drop)
-
-    def _measured(self, outputs: Any, y: Any, weights: Any) -> list[Any]:
-        """Mean error and accuracy of each copy, (F,); a score has no accuracy."""
+        outputs = self.stack.head(self.parts[-1], x, drop)
         if self.parts[-1] == "spot":
-            nothing = tf.fill((self.stack.size,), np.float32(np.nan))
-            return [weighted_mean((outputs - y) ** 2, weights), nothing]
+            no_accuracy = tf.fill((self.stack.size,), np.float32(np.nan))
+            return [weighted_mean((outputs - y) ** 2, weights), no_accuracy]
         true = tf.cast(y, tf.int32)
         errors = tf.keras.losses.sparse_categorical_crossentropy(true, outputs)
         hits = tf.cast(tf.argmax(outputs, axis=-1, output_type=tf.int32) == true, tf.float32)
         return [weighted_mean(errors, weights), weighted_mean(hits, weights)]
 
     def _step(self, x: Any, y: Any, weights: Any, number: Any) -> Any:
-        drop = Dropout(self.stack.seed, number)
         with tf.GradientTape() as tape:
-            error, accuracy = self._measured(self._outputs(x, weights, drop), y, weights)
+            error, accuracy = self._measured(x, y, weights, Dropout(self.stack.seed, number))
             # A copy that sees nothing of a batch is left as it is.
             there = tf.cast(tf.reduce_sum(weights, axis=1) > 0, tf.float32)
             loss = error + self.stack.decay(*self.parts) * there
@@ -150,32 +137,27 @@ class _Stage:
         order, n = np.random.default_rng(seed), samples.targets.shape[1]
         # So many that a copy sees as many of them as the options say.
         size = max(1, round(self.options.batch_size * n / max(samples.seen.sum(axis=1).mean(), 1)))
-        x = samples.inputs(np.arange(1))
-        kinds = [tf.TensorSpec((None, *x.shape[1:]), tf.float32)]
+        targets, seen = (a.astype(np.float32) for a in (samples.targets, samples.seen))
+        kinds = [tf.TensorSpec((None, *samples.inputs(np.arange(1)).shape[1:]), tf.float32)]
         kinds += [tf.TensorSpec((self.stack.size, None), tf.float32)] * 2
         # One trace for batches of every size: tracing takes longer than a small epoch.
         number = tf.TensorSpec((), tf.int32)
         step = tf.function(self._step, input_signature=[*kinds, number], autograph=False)
-        watch = tf.function(self._watch, input_signature=kinds, autograph=False)
+        watch = tf.function(self._measured, input_signature=kinds, autograph=False)
         tables, count = [], 0
         for epoch in range(1, epochs + 1):
-            sums, seen = 0, 0
-            shuffled = order.permutation(n)
-            for part in np.split(shuffled, range(size, n, size)):
-                y, weights = (
-                    a[:, part].astype(np.float32) for a in (samples.targets, samples.seen)
-                )
-                sums = sums + weights.sum(axis=1) * step(samples.inputs(part), y, weights, count)
-                seen = seen + weights.sum(axis=1)
+            sums = 0
+            for part in np.split(order.permutation(n), range(size, n, size)):
+                weights = seen[:, part]
+                steps = step(samples.inputs(part), targets[:, part], weights, count)
+                sums = sums + weights.sum(axis=1) * steps
                 count += 1
-            row = dict(zip(("loss", "error", "accuracy"), np.asarray(sums) / seen, strict=True))
+            means = np.asarray(sums) / seen.sum(axis=1)
+            row = dict(zip(("loss", "error", "accuracy"), means, strict=True))
             if samples.watched is not None:
-                y, weights = (a.astype(np.float32) for a in (samples.targets, samples.watched))
-                found = watch(samples.inputs(np.arange(n)), y, weights).numpy()
+                weights = samples.watched.astype(np.float32)
+                found = np.stack(watch(samples.inputs(np.arange(n)), targets, weights))
                 found = np.where(weights.any(axis=1), found, np.nan)
                 row |= dict(zip(("monitor_error", "monitor_accuracy"), found, strict=True))
             tables.append(pd.DataFrame({"copy": range(self.stack.size), "epoch": epoch, **row}))
         return pd.concat(tables, ignore_index=True)
-
-    def _watch(self, x: Any, y: Any, weights: Any) -> Any:
-        return tf.stack(self._measured(self._outputs(x, None, None), y, weights))

@@ -4,9 +4,6 @@ Layer names in them (conv2d_63, …) differ between data sets and folds, so arra
 order of the attributes ``layer_names`` and ``weight_names``, never sorted.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +12,22 @@ import numpy as np
 
 from mecore.data.external import file_set, locate
 from mecore.errors import ExternalFileError, nearest
-from mecore.models.mean.network import STREAMS
 from mecore.models.mean.options import preset
 from mecore.models.mean.stacked import Floats, fresh
 
 NAME = "mean-weights"
+_FIVE = ["disgust", "happiness", "others", "surprise", "repression"]
+_THREE = ["negative", "positive", "surprise"]
 # Classes in the order of the published heads, and k' and frame rate of their databases (Table 1).
 SETS: dict[str, dict[str, Any]] = {
-    name: {"folder": folder, "classes": classes, "k_prime": k_prime, "fps": fps}
-    for name, folder, classes, k_prime, fps in [
-        ("casme2", "CASME2", ["disgust", "happiness", "others", "surprise", "repression"], 34, 200),
-        ("smic_hs", "SMIC_HS", ["negative", "positive", "surprise"], 17, 100),
-        ("smic_vis", "SMIC_VIS", ["negative", "positive", "surprise"], 4, 25),
-        ("smic_nir", "SMIC_NIR", ["negative", "positive", "surprise"], 4, 25),
-        ("casme_sq", "CASME_sq", ["negative", "positive", "surprise"], 6, 30),
-        ("sammlv", "SAMMLV", ["negative", "positive", "surprise"], 37, 200),
+    folder.lower(): {"folder": folder, "classes": classes, "k_prime": k_prime, "fps": fps}
+    for folder, classes, k_prime, fps in [
+        ("CASME2", _FIVE, 34, 200), ("SMIC_HS", _THREE, 17, 100), ("SMIC_VIS", _THREE, 4, 25),
+        ("SMIC_NIR", _THREE, 4, 25), ("CASME_sq", _THREE, 6, 30), ("SAMMLV", _THREE, 37, 200),
     ]
-}
-# Where the published arrays belong, in their order.
-_PLACES = [
-    *(f"conv1_{stream}/{weight}" for stream in STREAMS for weight in ("kernel", "bias")),
-    *(f"norm_{stream}/{weight}" for stream in STREAMS
-      for weight in ("gamma", "beta", "moving_mean", "moving_variance")),
-    *(f"{layer}_{task}/{weight}" for layer in ("conv2", "dense") for task in ("spot", "recog")
-      for weight in ("kernel", "bias")),
-]  # fmt: skip
+}  # fmt: skip
+# Layers in the order of the published arrays, and of streams and heads within each.
+_ORDER = ["conv1", "norm", "conv2", "dense"]
 # No recognition file was published for these folds (no sample of the three classes in them): the
 # recognition head of their two-headed file is a random start.
 UNTRAINED = {"casme_sq": {1, 4, 6, 11, 13}, "sammlv": {19}}
@@ -60,22 +48,22 @@ def load_published(path: Path, n_classes: int) -> dict[str, Floats]:
     """
     try:
         with h5py.File(path, "r") as file:
-            arrays = list(_arrays(file.get("model_weights", file)))
+            group = file.get("model_weights", file)
+            arrays = [
+                np.asarray(group[layer][weight], np.float32)
+                for layer in group.attrs["layer_names"]
+                for weight in group[layer].attrs["weight_names"]
+            ]
     except (OSError, KeyError) as error:
         raise ExternalFileError(f"no weights of MEAN: {error}", where=path) from error
     like = fresh(n_classes, preset("as_released"), np.random.default_rng(0))
-    shapes = [a.shape for a in arrays], [like[place].shape for place in _PLACES]
-    if shapes[0] != shapes[1]:
+    places = sorted(like, key=lambda place: _ORDER.index(place.split("_")[0]))
+    found, needed = [a.shape for a in arrays], [like[place].shape for place in places]
+    if found != needed:
         raise ExternalFileError(
-            f"holds arrays {shapes[0]}, {n_classes} classes need {shapes[1]}", where=path
+            f"holds arrays {found}, {n_classes} classes need {needed}", where=path
         )
-    return dict(zip(_PLACES, arrays, strict=True))
-
-
-def _arrays(group: h5py.Group) -> Iterator[Floats]:
-    for layer in group.attrs["layer_names"]:
-        for weight in group[layer].attrs["weight_names"]:
-            yield np.asarray(group[layer][weight], np.float32)
+    return dict(zip(places, arrays, strict=True))
 
 
 def published_networks(name: str) -> list[dict[str, Floats]]:
@@ -93,12 +81,8 @@ def published_networks(name: str) -> list[dict[str, Floats]]:
     """
     if name not in SETS:
         raise ExternalFileError(f"no published weights are called {name!r}; {nearest(name, SETS)}")
-    about = SETS[name]
-    folds = sorted(
-        int(Path(p).stem.removeprefix("s"))
-        for p in file_set(NAME)
-        if p.startswith(f"{about['folder']}/")
-    )
-    trained = [n for n in folds if n not in UNTRAINED.get(name, ())]
-    paths = [locate(NAME, f"{about['folder']}/spot_recog/s{n}.hdf5") for n in trained]
-    return [load_published(p, len(about["classes"])) for p in paths]
+    folder, n_classes = SETS[name]["folder"], len(SETS[name]["classes"])
+    own = [Path(path) for path in file_set(NAME) if path.startswith(f"{folder}/")]
+    folds = {int(path.stem.removeprefix("s")) for path in own} - UNTRAINED.get(name, set())
+    paths = [locate(NAME, f"{folder}/spot_recog/s{n}.hdf5") for n in sorted(folds)]
+    return [load_published(path, n_classes) for path in paths]

@@ -4,8 +4,6 @@ Landmarks of the first frame of an expression place the boxes, which are kept fo
 a movement shows inside them (section 3.1 of the paper).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,40 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.data.frames import Footage, clip_frames
+from mecore.preprocessing import regions
 from mecore.preprocessing.apex import Span
 from mecore.preprocessing.faces import landmarks, one_face
-from mecore.preprocessing.regions import (
-    FACE,
-    SIX,
-    RegionBox,
-    cut_patch,
-    patch_mask,
-    patch_size,
-    region_boxes,
-)
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def region_names(options: Any) -> tuple[str, ...]:
     """Names of the regions that the options cut out."""
-    return SIX if options.regions == "six" else (FACE,)
+    return regions.SIX if options.regions == "six" else (regions.FACE,)
 
 
-def video_patches(
-    footage: Footage, spans: Sequence[Span], options: Any
-) -> list[tuple[Bytes, Bytes]]:
+def video_patches(footage: Footage, spans: Sequence[Span], options: Any) -> list[Arrays]:
     """Cut the patches of some expressions of a video, which is read once.
 
-    Parameters
-    ----------
-    footage : Footage
-        Its frames.
-    spans : sequence of (onset, apex, offset)
-        The expressions; apexes are not looked at.
-    options : object
-        The group ``regions`` of `mecore.models.roi.options.RoiOptions`.
+    Spans are onset, apex (which is not looked at) and offset of each expression, options those of
+    the group ``regions`` of `mecore.models.roi.options.RoiOptions`.
 
     Returns
     -------
@@ -62,24 +43,21 @@ def video_patches(
     """
     found = {}
     for number, frames in clip_frames(footage.frames(), spans):
-        where = f"{footage.path}, frame {spans[number][0]}"
-        _, boxes = place_regions(frames[0], options, where)
-        sizes = [patch_size(box.name, options.patch_scale) for box in boxes]
-        both = list(zip(boxes, sizes, strict=True))
+        where, shape = f"{footage.path}, frame {spans[number][0]}", frames[0].shape[:2]
+        points = landmarks(frames[0], one_face(frames[0], options.faces, where=where))
+        boxes = regions.region_boxes(
+            points,
+            shape,
+            options.layout,
+            region_names(options),
+            enlarge=options.enlarge,
+            where=where,
+        )
+        cuts = [(box, regions.patch_size(box.name, options.patch_scale)) for box in boxes]
         rows = [
-            np.concatenate([cut_patch(frame, b, s).reshape(-1, 3) for b, s in both])
+            np.concatenate([regions.cut_patch(frame, *cut).reshape(-1, 3) for cut in cuts])
             for frame in frames
         ]
-        masks = [patch_mask(b, frames[0].shape[:2], s).ravel() for b, s in both]
+        masks = [regions.patch_mask(box, shape, size).ravel() for box, size in cuts]
         found[number] = np.stack(rows), np.concatenate(masks)
     return [found[number] for number in range(len(spans))]
-
-
-def place_regions(frame: Bytes, options: Any, where: str) -> tuple[Floats, list[RegionBox]]:
-    """Landmarks (68, 2) of the one face in a frame (H, W, 3), and the regions that they place."""
-    points = landmarks(frame, one_face(frame, options.faces, where=where))
-    boxes = region_boxes(
-        points, (frame.shape[0], frame.shape[1]), options.layout, region_names(options),
-        enlarge=options.enlarge, where=where,
-    )  # fmt: skip
-    return points, boxes

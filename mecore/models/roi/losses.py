@@ -8,8 +8,6 @@ which the loss is that of the true class,
 The two-branch form applies Eq. 2 to every output of the softmax and adds them up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -26,17 +24,7 @@ _SMALLEST = 1e-7
 def class_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
     """Inverse class frequency, α_c = N / (K n_c) with K the number of classes that occur.
 
-    Parameters
-    ----------
-    labels : array of int, (N,)
-        Classes of the training samples.
-    n_classes : int
-        Number of classes, occurring or not.
-
-    Returns
-    -------
-    array, (n_classes,), float32
-        0 for a class that does not occur.
+    Labels, (N,), are those of the training samples; a class that does not occur weighs 0.
 
     Examples
     --------
@@ -44,10 +32,8 @@ def class_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float
     [0.6669999957084656, 0.0, 2.0]
     """
     counts = np.bincount(labels, minlength=n_classes)
-    present = np.maximum(np.count_nonzero(counts), 1)
-    with np.errstate(divide="ignore"):
-        weights = counts.sum() / (present * counts)
-    return np.where(counts > 0, weights, 0).astype(np.float32)
+    occurring = np.count_nonzero(counts)
+    return (counts.sum() * (counts > 0) / np.maximum(occurring * counts, 1)).astype(np.float32)
 
 
 def focal_loss(labels: Any, probabilities: Any, alpha: Any, gamma: float) -> Any:
@@ -55,10 +41,8 @@ def focal_loss(labels: Any, probabilities: Any, alpha: Any, gamma: float) -> Any
 
     Parameters
     ----------
-    labels : tensor of int, (n,)
-        True classes.
-    probabilities : tensor, (n, C)
-        Softmax outputs.
+    labels, probabilities : tensors, (n,) of int and (n, C)
+        True classes, and softmax outputs.
     alpha : array, (C,)
         Class weights.
     gamma : float
@@ -101,3 +85,9 @@ def inverse_frequencies(
 def batches(chosen: Any, size: int) -> list[Any]:
     """Cut an array into parts of at most ``size``."""
     return [chosen[i : i + size] for i in range(0, len(chosen), size)]
+
+
+def curve(trained: Any, watched: Any = None) -> dict[str, Any]:
+    """Name loss and accuracy of an epoch, and those of what is watched: ``monitor_…``."""
+    names = "loss", "accuracy", "monitor_loss", "monitor_accuracy"
+    return dict(zip(names, [*trained, *(() if watched is None else watched)], strict=False))

@@ -4,8 +4,6 @@ The 2019 code was never published. ``released`` is the code of the journal versi
 group, whose boxes and convolutions agree with the 2019 paper wherever that can be checked.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from mecore.models.choices import Amount, Count, Natural, choice, options, reading
@@ -19,9 +17,8 @@ class RoiOptions:
     SMALL = {"cnn_epochs": 4, "lstm_epochs": 8}  # noqa: RUF012
 
     # -- regions -----------------------------------------------------------------------------------
-    regions: Literal["six", "face"] = choice(
-        "six", "regions", "what is cut out of a frame", "the whole face is the ablation"
-    )
+    regions: Literal["six", "face"] = choice("six", "regions", "what is cut out of a frame",
+        "the whole face is the ablation")
     layout: Literal["landmark", "released"] = choice("landmark", "regions", "where the boxes lie",
         "boxes follow brows, nose and mouth; fixed ones miss brows, or eyes and mouth",
         released="released")
@@ -41,15 +38,13 @@ class RoiOptions:
         "labelled frames the CNNs see", "with everyone, the left-out subject's labels leak",
         released="everyone")
     # -- network -----------------------------------------------------------------------------------
-    channels: Literal["4", "3"] = choice(
-        "4", "network", "channels: colour, or colour and mask", "1,093,531 parameters need four"
-    )
+    channels: Literal["4", "3"] = choice("4", "network", "channels: colour, or colour and mask",
+        "1,093,531 parameters need four")
     scaling: Literal["standard", "range"] = choice("standard", "network", "grey levels of the "
         "input", "from -1 to 1 the networks learn nothing in affordable time; the mean patch and "
         "the spread of the training subjects are taken out", written="range", released="range")
-    dropout: Amount = choice(
-        0.2, "network", "dropout of the CNN head and of each LSTM", "both agree"
-    )
+    dropout: Amount = choice(0.2, "network", "dropout of the CNN head and of each LSTM",
+        "both agree")
     leaky_slope: Amount = choice(0.01, "network", "slope of the leaky ReLU", "as released; 0.3 was "
         "the library's default then", written=0.3)
     start: Literal["keras", "released"] = choice("keras", "network", "initial weights",
@@ -63,9 +58,8 @@ class RoiOptions:
     # -- training ----------------------------------------------------------------------------------
     loss: Literal["focal", "binary_focal", "cross_entropy"] = choice("focal", "training", "loss",
         "the outputs are a softmax; Eq. 2 as printed is for one output", written="binary_focal")
-    gamma: Amount = choice(
-        2.0, "training", "focusing parameter γ", "as released; the paper gives none"
-    )
+    gamma: Amount = choice(2.0, "training", "focusing parameter γ",
+        "as released; the paper gives none")
     weights: Literal["training", "none"] = choice("training", "training", "class weights α: "
         "inverse frequency in", "of the training subjects only")
     frames_per_clip: Natural = choice(6, "training", "frames of a clip in each epoch of the CNNs "
@@ -73,15 +67,13 @@ class RoiOptions:
         released=0)
     steps: Count = choice(12, "training", "frames of a clip that the LSTMs see, evenly spaced",
         "neighbouring frames are nearly the same", written=500, released=145)
-    cnn_epochs: Count = choice(
-        30, "training", "epochs, CNNs", "cost; fixed before any test", written=100, released=60
-    )
+    cnn_epochs: Count = choice(30, "training", "epochs, CNNs", "cost; fixed before any test",
+        written=100, released=60)
     cnn_batch: Count = choice(32, "training", "frames per step, CNNs", "as released", written=64)
     cnn_rate: Amount = choice(0.003, "training", "step of Adam, CNNs", "fewer epochs; the paper is "
         "silent", written=0.001, released=0.0001)
-    lstm_epochs: Count = choice(
-        20, "training", "epochs, LSTMs", "cost; fixed before any test", written=60, released=250
-    )
+    lstm_epochs: Count = choice(20, "training", "epochs, LSTMs", "cost; fixed before any test",
+        written=60, released=250)
     lstm_batch: Count = choice(32, "training", "clips per step, LSTMs", "244 is two steps per "
         "epoch", written=244, released=128)
     lstm_rate: Amount = choice(0.001, "training", "step of Adam, LSTMs", "fewer epochs; the paper "

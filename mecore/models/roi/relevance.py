@@ -6,8 +6,6 @@ below is that of the group's later code, whose class numbers are those of the pa
 with the one example of the text (happiness does not move the nose).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,27 +14,20 @@ from numpy.typing import NDArray
 from mecore.errors import OptionError
 from mecore.preprocessing.regions import FACE, SIX
 
+Ints = NDArray[np.int64]
 NOT_ME = "not me"
 _ALL = ("negative", "positive", "surprise")
 REACTS: dict[str, tuple[str, ...]] = {
-    "eye, image left": ("negative", "surprise"),
-    "eye, image right": ("negative", "surprise"),
-    "nose": ("negative",),
-    "cheek, image left": ("positive",),
-    "cheek, image right": ("positive",),
-    "mouth": _ALL,
-    FACE: _ALL,
-}
+    "eye, image left": ("negative", "surprise"), "eye, image right": ("negative", "surprise"),
+    "nose": ("negative",), "cheek, image left": ("positive",), "cheek, image right": ("positive",),
+    "mouth": _ALL, FACE: _ALL,
+}  # fmt: skip
 _EYE, _CHEEK = (1, 2, 4, 5, 7), (6, 12, 13)
 ACTION_UNITS: dict[str, tuple[int, ...]] = {
-    "eye, image left": _EYE,
-    "eye, image right": _EYE,
-    "nose": (9, 10, 11),
-    "cheek, image left": _CHEEK,
-    "cheek, image right": _CHEEK,
-    "mouth": (10, 12, 14, 15, 16, 17, 20, 23, 24, 25, 26),
-    FACE: tuple(range(1, 65)),
-}
+    "eye, image left": _EYE, "eye, image right": _EYE, "nose": (9, 10, 11),
+    "cheek, image left": _CHEEK, "cheek, image right": _CHEEK,
+    "mouth": (10, 12, 14, 15, 16, 17, 20, 23, 24, 25, 26), FACE: tuple(range(1, 65)),
+}  # fmt: skip
 
 
 def relevance_table(classes: Sequence[str], names: Sequence[str] = SIX) -> NDArray[np.bool_]:
@@ -67,22 +58,6 @@ def reacts_by_units(units: Sequence[int], names: Sequence[str] = SIX) -> NDArray
     return np.array([bool(set(units) & set(ACTION_UNITS[name])) for name in names], bool)
 
 
-def region_labels(
-    labels: NDArray[np.int64], reacts: NDArray[np.bool_], n_classes: int
-) -> NDArray[np.int64]:
-    """Labels of the region CNNs: the class where the region reacts, else ``n_classes``.
-
-    Parameters
-    ----------
-    labels : array of int, (n,)
-        Classes of the clips.
-    reacts : array of bool, (n, R)
-        Whether the region takes part in the clip.
-    n_classes : int
-        Number of classes, which is also the number of «not me».
-
-    Returns
-    -------
-    array of int, (n, R)
-    """
+def region_labels(labels: Ints, reacts: NDArray[np.bool_], n_classes: int) -> Ints:
+    """Labels (n, R): classes (n,) of clips where a region reacts, (n, R), else ``n_classes``."""
     return np.where(reacts, labels[:, None], n_classes)

@@ -4,11 +4,8 @@ Aouayeb et al. (2019), sections 3.3, 3.4 and 4.1.2. Data named ``monitor`` are w
 trained on or chosen by.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -17,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mecore.models.adam import Adam
-from mecore.models.roi.losses import batches, inverse_frequencies, loss_of
+from mecore.models.roi.losses import batches, curve, inverse_frequencies, loss_of
 from mecore.models.roi.network import FEATURES
 from mecore.models.roi.options import RoiOptions
 from mecore.models.roi.stacked import StackedSequence
@@ -26,61 +23,45 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Sequences:
-    """Features of clips over time.
+class Sequences(NamedTuple):
+    """Features of clips over time, (n, T, R, 20) of float32, zero behind the end of a clip.
 
-    Parameters
-    ----------
-    features : array, (n, T, R, 20), float32
-        Zero behind the end of a clip.
-    mask : array, (n, T), bool
-        True where there is a frame.
+    The mask, (n, T) of bool, is True where there is a frame.
     """
 
     features: Floats
     mask: NDArray[np.bool_]
 
-    def part(self, clips: Ints) -> Sequences:
+    def part(self, clips: Ints) -> Self:
         """Some of the clips."""
-        return Sequences(self.features[clips], self.mask[clips])
+        return self._replace(features=self.features[clips], mask=self.mask[clips])
 
-    def unmasked(self) -> Sequences:
+    def unmasked(self) -> Self:
         """The same with the empty steps behind a clip passed off as frames."""
-        return Sequences(self.features, np.ones_like(self.mask))
+        return self._replace(mask=np.ones_like(self.mask))
 
-    def padded(self, length: int) -> Sequences:
+    def padded(self, length: int) -> Self:
         """The same with empty steps behind, up to a length."""
-        more = max(0, length - self.mask.shape[1])
-        return Sequences(np.pad(self.features, [(0, 0), (0, more), (0, 0), (0, 0)]),
-                         np.pad(self.mask, [(0, 0), (0, more)]))  # fmt: skip
+        behind = [(0, 0), (0, max(0, length - self.mask.shape[1]))]
+        features = np.pad(self.features, [*behind, (0, 0), (0, 0)])
+        return self._replace(features=features, mask=np.pad(self.mask, behind))
 
 
 def pad(features: Sequence[Floats], length: int = 0) -> Sequences:
     """Put sequences (T_i, R, 20) together, with zeros behind their ends."""
-    longest = max(length, *(len(f) for f in features))
-    out = np.zeros((len(features), longest, *features[0].shape[1:]), np.float32)
-    for target, feature in zip(out, features, strict=True):
-        target[: len(feature)] = feature
     lengths = np.array([len(f) for f in features])
-    return Sequences(out, np.arange(longest) < lengths[:, None])
+    mask = np.arange(max(length, *lengths)) < lengths[:, None]
+    out = np.zeros((*mask.shape, *features[0].shape[1:]), np.float32)
+    out[mask] = np.concatenate(features)
+    return Sequences(out, mask)
 
 
 class SequenceStage:
     """Copies of the sequence network and their training, in one graph.
 
-    All copies begin with the same weights and see the same clips in the same order, so that what
-    differs is the regions that take part.
-
-    Parameters
-    ----------
-    model : keras.Model
-        See `mecore.models.roi.network.sequence_network`; where every copy begins.
-    options : RoiOptions
-        The interpretation of the paper.
-    keep : array, (F, R), optional
-        1 where a region takes part, 0 where what its LSTM says is replaced by 0; one copy for each
-        row. One with all regions by default.
+    All copies begin with the weights of the model and see the same clips in the same order, so that
+    what differs is the regions that take part: ``keep``, (F, R), is 1 where a region does in a
+    copy, and 0 where what its LSTM says is replaced by 0. By default there is one copy with all.
     """
 
     def __init__(self, model: keras.Model, options: RoiOptions, keep: Floats | None = None) -> None:
@@ -89,12 +70,9 @@ class SequenceStage:
         self.stacked = StackedSequence(model, np.ones((1, n_regions)) if keep is None else keep)
         self.optimizer = Adam(options.lstm_rate)
         self.optimizer.build(self.stacked.variables)
-        kinds = [
-            tf.TensorSpec((None, None, n_regions, FEATURES), tf.float32),
-            tf.TensorSpec((None, None), tf.bool),
-            tf.TensorSpec((None,), tf.int64),
-            tf.TensorSpec((self.n_classes,), tf.float32),
-        ]
+        shapes = (None, None, n_regions, FEATURES), (None, None), (None,), (self.n_classes,)
+        types = tf.float32, tf.bool, tf.int64, tf.float32
+        kinds = [tf.TensorSpec(*kind) for kind in zip(shapes, types, strict=True)]
         self._step = tf.function(self._train_step, input_signature=kinds)
         self._watch = tf.function(self._measure, input_signature=kinds)
 
@@ -102,16 +80,9 @@ class SequenceStage:
         self, train: Sequences, labels: Ints, rng: np.random.Generator,
         monitor: tuple[Sequences, Ints] | None = None,
     ) -> pd.DataFrame:  # fmt: skip
-        """Train on sequences and their classes (n,).
+        """Train on sequences and their classes (n,), in an order drawn anew in each epoch.
 
-        Parameters
-        ----------
-        train, labels
-            Training clips.
-        rng : Generator
-            Order of the clips.
-        monitor : (Sequences, labels), optional
-            Watched after each epoch.
+        The monitor, sequences and their classes as well, is watched after each epoch.
 
         Returns
         -------
@@ -119,28 +90,22 @@ class SequenceStage:
             Of the first copy, one row per epoch: epoch, loss, accuracy, and monitor_loss,
             monitor_accuracy where watched.
         """
-        options = self.options
+        options, n, rows = self.options, len(labels), []
         weights = inverse_frequencies(labels[:, None], self.n_classes, options)[0]
-        rows = []
         for epoch in range(1, options.lstm_epochs + 1):
-            sums = np.zeros(2)
-            for part in batches(rng.permutation(len(labels)), options.lstm_batch):
-                batch = train.features[part], train.mask[part], labels[part], weights
-                sums += self._step(*batch).numpy()[:, 0]
-            row = dict(zip(("loss", "accuracy"), sums / len(labels), strict=True))
-            if monitor is not None and len(monitor[1]):
+            sums, watched = np.zeros(2), None
+            for part in batches(rng.permutation(n), options.lstm_batch):
+                sums += self._step(*train.part(part), labels[part], weights).numpy()[:, 0]
+            if monitor and len(monitor[1]):
                 seen, true = monitor
-                watched = self._watch(seen.features, seen.mask, true, weights)[0].numpy()[:, 0]
-                values = watched / len(true)
-                row |= dict(zip(("monitor_loss", "monitor_accuracy"), values, strict=True))
-            rows.append({"epoch": epoch} | row)
+                watched = self._watch(*seen, true, weights)[0].numpy()[:, 0] / len(true)
+            rows.append({"epoch": epoch} | curve(sums / n, watched))
         return pd.DataFrame(rows)
 
     def predict(self, sequences: Sequences) -> Floats:
         """Class probabilities (F, n, C)."""
-        n = len(sequences.mask)
-        nothing = np.zeros(n, np.int64), np.zeros(self.n_classes, np.float32)
-        return np.asarray(self._watch(sequences.features, sequences.mask, *nothing)[1])
+        nothing = np.zeros(len(sequences.mask), np.int64), np.zeros(self.n_classes, np.float32)
+        return np.asarray(self._watch(*sequences, *nothing)[1])
 
     def _measure(
         self, features: Any, mask: Any, labels: Any, weights: Any, training: bool = False

@@ -5,8 +5,6 @@ each is convolved by its own slice; everything after the pooling is one batched 
 take one step together, and the optimiser sees one variable per layer instead of one per region.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,20 +17,15 @@ CONVOLUTIONS = ("conv1", "conv2", *(f"branch{side}" for side in BRANCHES))
 
 
 class StackedCnns:
-    """Some region CNNs, trained together.
+    """Some region CNNs (`mecore.models.roi.network.region_cnn`), trained together.
 
-    Parameters
-    ----------
-    models : sequence of keras.Model
-        One per region, see `mecore.models.roi.network.region_cnn`. Their weights are taken as the
-        start; `write_back` brings what was learnt.
+    Their weights are taken as the start; `write_back` brings them what was learnt.
     """
 
     def __init__(self, models: Sequence[keras.Model]) -> None:
         self.models = models
-        layers = models[0].layers
-        self.dropout = next(x for x in layers if isinstance(x, keras.layers.Dropout))
-        self.names = [x.name for x in layers if x.weights]
+        self.dropout = models[0].get_layer("dropout")
+        self.names = [layer.name for layer in models[0].layers if layer.weights]
         self.weights = {
             name: [_stack([m.get_layer(name).weights[i] for m in models], name) for i in range(2)]
             for name in self.names
@@ -45,24 +38,17 @@ class StackedCnns:
 
     def features(self, patches: Sequence[Any], training: bool = False) -> Any:
         """Return features (n, R, 20) of patches (n, H_r, W_r, channels), one array per region."""
-        own = {name: [tf.unstack(v) for v in self.weights[name]] for name in CONVOLUTIONS}
-        regions = [
-            {name: (kernels[r], biases[r]) for name, (kernels, biases) in own.items()}
-            for r in range(len(patches))
-        ]
-        x = tf.stack([_average(patch, w) for patch, w in zip(patches, regions, strict=True)])
-        x = tf.nn.relu(self._dense("hidden", x))
+        own = [zip(*map(tf.unstack, self.weights[name]), strict=True) for name in CONVOLUTIONS]
+        regions = zip(patches, *own, strict=True)
+        x = tf.stack([_average(patch, weights) for patch, *weights in regions])
+        x = tf.nn.relu(_dense(x, self.weights["hidden"]))
         x = self.dropout(x, training=training)
-        return tf.transpose(tf.nn.relu(self._dense("features", x)), (1, 0, 2))
+        return tf.transpose(tf.nn.relu(_dense(x, self.weights["features"])), (1, 0, 2))
 
     def outputs(self, features: Any) -> Any:
         """Return probabilities (n, R, C + 1) of features."""
-        x = self._dense("output", tf.transpose(features, (1, 0, 2)))
+        x = _dense(tf.transpose(features, (1, 0, 2)), self.weights["output"])
         return tf.transpose(tf.nn.softmax(x), (1, 0, 2))
-
-    def _dense(self, name: str, x: Any) -> Any:
-        kernel, bias = self.weights[name]
-        return tf.matmul(x, kernel) + bias[:, None]
 
     def write_back(self) -> None:
         """Give the Keras models the weights as they are now."""
@@ -74,12 +60,8 @@ class StackedCnns:
 class StackedSequence:
     """Copies of a sequence network, all of whose LSTMs take each step together.
 
-    Parameters
-    ----------
-    model : keras.Model
-        See `mecore.models.roi.network.sequence_network`: the start of every copy.
-    keep : array, (F, R)
-        Multiplies what the LSTM of each region says, for each copy: 0 leaves the region out.
+    All start as the model (`mecore.models.roi.network.sequence_network`). ``keep``, (F, R),
+    multiplies what the LSTM of each region says in each copy: 0 leaves the region out.
     """
 
     def __init__(self, model: keras.Model, keep: Any) -> None:
@@ -108,12 +90,8 @@ class StackedSequence:
         states *= tf.reshape(self.keep, (-1, 1, 1))
         x = tf.reshape(states, (self.copies, self.n_regions, -1, UNITS))
         x = tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (self.copies, -1, self.n_regions * UNITS))
-        x = self.bend(self._dense("hidden", x))
-        return tf.nn.softmax(self._dense("output", x))
-
-    def _dense(self, name: str, x: Any) -> Any:
-        kernel, bias = self.head[name]
-        return tf.matmul(x, kernel) + bias[:, None]
+        x = self.bend(_dense(x, self.head["hidden"]))
+        return tf.nn.softmax(_dense(x, self.head["output"]))
 
     def _last(self, sequences: Any, mask: Any) -> Any:
         """Output of each LSTM (F·R, n, 120) at the last frame that the mask lets through."""
@@ -133,26 +111,22 @@ class StackedSequence:
             cell = tf.where(seen, new_cell, cell)
         return output
 
-    def write_back(self, model: keras.Model, copy: int = 0) -> None:
-        """Give a Keras model the weights of a copy as they are now."""
-        for r in range(self.n_regions):
-            place = copy * self.n_regions + r
-            model.get_layer(f"lstm{r}").set_weights([w[place].numpy() for w in self.lstm])
-        for name, weights in self.head.items():
-            model.get_layer(name).set_weights([w[copy].numpy() for w in weights])
 
+def _average(x: Any, weights: Sequence[tuple[Any, Any]]) -> Any:
+    """Averages (n, 72) of the maps of one region, by the weights of its `CONVOLUTIONS`."""
 
-def _average(x: Any, weights: dict[str, tuple[Any, Any]]) -> Any:
-    """Averages (n, 72) of the maps of one region."""
-
-    def convolve(name: str, x: Any) -> Any:
-        kernel, bias = weights[name]
+    def convolve(x: Any, kernel: Any, bias: Any) -> Any:
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
 
-    for name in CONVOLUTIONS[:2]:
-        x = tf.nn.max_pool2d(convolve(name, x), 2, 2, "SAME")
-    maps = [*(convolve(name, x) for name in CONVOLUTIONS[2:]), x]
+    for own in weights[:2]:
+        x = tf.nn.max_pool2d(convolve(x, *own), 2, 2, "SAME")
+    maps = [*(convolve(x, *own) for own in weights[2:]), x]
     return tf.concat([tf.reduce_mean(m, axis=(1, 2)) for m in maps], axis=-1)
+
+
+def _dense(x: Any, weights: Sequence[Any]) -> Any:
+    kernel, bias = weights
+    return tf.matmul(x, kernel) + bias[:, None]
 
 
 def _stack(variables: Sequence[Any], name: str) -> Any:

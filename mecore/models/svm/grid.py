@@ -11,10 +11,7 @@ cannot differ are solved once:
 * Where no multiplier ever met its bound C, every larger C has the same solution.
 """
 
-from __future__ import annotations
-
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -27,9 +24,6 @@ from mecore.models.svm.smo import predict_kernels
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Setting = tuple[int, float, float, float]
-Kernel = tuple[int, float, float]
-Plan = tuple[Floats, Floats, Indices, Indices]
 
 
 @dataclass(frozen=True)
@@ -54,28 +48,27 @@ class PolynomialGrid:
         return len(self.settings)
 
     @cached_property
-    def settings(self) -> list[Setting]:
+    def settings(self) -> list[tuple[int, float, float, float]]:
         """All tuples (degree, coef, gamma, C)."""
         return list(product(self.degrees, self.coefs, self.gammas, self.penalties))
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> tuple[Floats, Floats, Indices, Indices]:
         """Kernels (q, 3), descending penalties of each, their ends, place of each setting."""
-        groups: dict[Kernel, dict[float, float]] = defaultdict(dict)
-        keys = []
+        kernels: dict[tuple[int, float, float], int] = {}
+        bounds, keys = {}, []
         for degree, coef, gamma, penalty in self.settings:
             factor = 2.0 ** (math.frexp(coef)[1] - 1) if coef else gamma
-            bound = penalty * factor**degree
             kernel = degree, coef / factor, gamma / factor if coef else 1.0
+            bound = penalty * factor**degree
             # Twelve digits: 10 * 0.1**2 is 0.1.
-            keys.append((kernel, float(f"{bound:.12g}")))
-            groups[kernel][keys[-1][1]] = bound
-        order = [(kernel, c) for kernel, found in groups.items() for c in sorted(found)[::-1]]
+            keys.append((kernels.setdefault(kernel, len(kernels)), -float(f"{bound:.12g}")))
+            bounds[keys[-1]] = bound
+        order = sorted(bounds)
         place = {key: number for number, key in enumerate(order)}
-        bounds = [groups[kernel][c] for kernel, c in order]
-        ends = np.cumsum([len(found) for found in groups.values()])
-        of_each = [place[key] for key in keys]
-        return np.array(list(groups), float), np.array(bounds), ends, np.array(of_each)
+        ends = np.cumsum(np.bincount([number for number, _ in order]))
+        found = np.array([bounds[key] for key in order])
+        return np.array(list(kernels), float), found, ends, np.array([place[key] for key in keys])
 
 
 THESIS = PolynomialGrid()
@@ -104,15 +97,10 @@ def predict_grid(
 
     Parameters
     ----------
-    gram : array, (n, n)
-        See `gram_matrix`.
-    labels : array, (n,), int
-        Classes 0 … 254.
+    gram, labels : array, (n, n), and (n,), int
+        See `gram_matrix`; classes 0 … 254.
     train, test : array of int
-        Which samples to train on and to predict; DataError if the former have fewer than two
-        classes.
-    grid : PolynomialGrid
-        The settings.
+        Samples to train on and to predict; DataError if the former have fewer than two classes.
 
     Returns
     -------
@@ -126,10 +114,7 @@ def predict_grid(
             f"a classifier needs two classes to learn, the {len(train)} training samples have "
             f"{len(known)}", todo="leave out this subject, or merge classes in the manifest",
         )  # fmt: skip
-    kernels, bounds, ends, place = grid.plan
-    square = np.ascontiguousarray(gram[np.ix_(train, train)])
-    across = np.ascontiguousarray(gram[np.ix_(test, train)])
-    predicted, _ = predict_kernels(
-        square, across, labels[train].astype(np.int64), int(known[-1]) + 1, kernels, bounds, ends
-    )
-    return predicted[place].T
+    *kernels, place = grid.plan
+    square, across = (np.ascontiguousarray(gram[np.ix_(of, train)]) for of in (train, test))
+    told = labels[train].astype(np.int64)
+    return predict_kernels(square, across, told, int(known[-1]) + 1, *kernels)[place].T

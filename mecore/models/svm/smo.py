@@ -5,8 +5,7 @@ machines», JMLR 6 (2005) 1889-1918; Chang, Lin, «LIBSVM», ACM TIST 2 (2011), 
 
 Order of steps, ties and rounding (kernel in single, gradient in double precision) are those of
 libsvm, so that predictions are those of `sklearn.svm.SVC`. What is added is the largest multiplier
-that ever occurred: below a bound C that no step has met, the bound plays no part, and every
-larger C has the very same solution.
+that ever occurred: every bound C above it has the very same solution.
 
 Most of the time goes into looking for the largest of some numbers. Compilers do that several
 numbers at a time for whole numbers, not for fractions, one of which might be NaN. So fractions are
@@ -14,8 +13,6 @@ compared by their bits, and arrays are filled up to whole vectors with what is n
 
 All functions stand in this file, because the cache of compiled code notices a change of it only.
 """
-
-from __future__ import annotations
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -82,8 +79,6 @@ def _select(s: State, active: int) -> tuple[Any, Any]:
         scores[t] = s.rises[t] - g[t]
     i = _last_largest(s.bits, n)
     largest, own = scores[i], s.diagonal[i]
-    if largest == -np.inf:
-        return -1, -1
     for t in range(n):
         difference = largest + g[t]
         curvature = own + s.diagonal[t] - 2.0 * np.float64(s.kernel[i, t])
@@ -282,45 +277,39 @@ def solve(kernel: NDArray[np.float64], y: Floats, bound: float) -> tuple[Floats,
 @compiled_exactly
 def _kernel(gram: Floats, degree: int, coef: float, gamma: float) -> Floats:
     """(gamma gram + coef) ** degree, multiplied in the order of libsvm."""
-    out = np.empty(gram.shape)
-    for i in range(gram.shape[0]):
-        for j in range(gram.shape[1]):
-            base, power, rest = gamma * gram[i, j] + coef, 1.0, degree
-            while rest > 0:
-                if rest % 2 == 1:
-                    power *= base
-                base *= base
-                rest //= 2
-            out[i, j] = power
-    return out
+    base, power = gamma * gram + coef, np.ones(gram.shape)
+    while degree > 0:
+        if degree % 2 == 1:
+            power *= base
+        base *= base
+        degree //= 2
+    return power
 
 
 @compiled_exactly
 def _vote(
     kernel: Floats, across: Floats, bounds: Floats, votes: NDArray[np.int32],
     pair: tuple[int, int], size: int,
-) -> int:  # fmt: skip
-    """Let a pair of classes vote under every bound, in descending order; count what was solved."""
+) -> None:  # fmt: skip
+    """Let a pair of classes, the first of ``size`` samples, vote under every bound, descending."""
     y = np.ones(kernel.shape[0])
     y[size:] = -1
-    weights, rho, top, solved = y, 0.0, np.inf, 0
+    weights, rho, top = y, 0.0, np.inf
     for c in range(bounds.size):
         if not top < bounds[c]:
             weights, rho, top = solve(kernel, y, bounds[c])
-            solved += 1
         for m in range(across.shape[0]):
             decision = 0.0
             for k in range(y.size):
                 decision += weights[k] * across[m, k]
             votes[c, m, pair[0] if decision - rho > 0 else pair[1]] += 1
-    return solved
 
 
 @compiled_exactly
 def predict_kernels(
     gram: Floats, across: Floats, labels: NDArray[np.int64], n_classes: int,
     kernels: Floats, bounds: Floats, ends: NDArray[np.int64],
-) -> tuple[NDArray[np.uint8], int]:  # fmt: skip
+) -> NDArray[np.uint8]:  # fmt: skip
     """Train one classifier per pair of classes, let them vote; for every kernel and bound.
 
     Parameters
@@ -341,9 +330,9 @@ def predict_kernels(
     solved : int
         Two-class problems that had to be solved: at most one per pair of classes and bound.
     """
-    starts = np.searchsorted(labels, np.arange(n_classes + 1))
+    sizes = np.bincount(labels, minlength=n_classes)
     predicted = np.zeros((bounds.size, len(across)), np.uint8)
-    solved, begin = 0, 0
+    begin = 0
     for q in range(len(kernels)):
         degree, coef, gamma = int(kernels[q, 0]), kernels[q, 1], kernels[q, 2]
         square, test = _kernel(gram, degree, coef, gamma), _kernel(across, degree, coef, gamma)
@@ -354,14 +343,10 @@ def predict_kernels(
         votes = np.zeros((scaled.size, len(across), n_classes), np.int32)
         for a in range(n_classes):
             for b in range(a + 1, n_classes):
-                size, other = starts[a + 1] - starts[a], starts[b + 1] - starts[b]
-                if size and other:
-                    of = np.arange(size + other)
-                    of += np.where(of < size, starts[a], starts[b] - size)
-                    part = square[of][:, of]
-                    solved += _vote(part, test[:, of], scaled, votes, (a, b), size)
-        for c in range(scaled.size):
-            for m in range(len(across)):
-                predicted[begin + c, m] = np.argmax(votes[c, m])
+                if sizes[a] and sizes[b]:
+                    of = np.flatnonzero((labels == a) | (labels == b))
+                    _vote(square[of][:, of], test[:, of], scaled, votes, (a, b), sizes[a])
+        for c, m in np.ndindex(scaled.size, len(across)):
+            predicted[begin + c, m] = np.argmax(votes[c, m])
         begin = ends[q]
-    return predicted, solved
+    return predicted

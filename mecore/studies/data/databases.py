@@ -1,7 +1,5 @@
 """Databases beside each other, as their manifests state them, and the faces of one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +16,8 @@ from mecore.report.faces import NEUTRAL, draw_outline, show_image
 from mecore.report.style import COLOURS, styled
 from mecore.report.tables import origin
 
-CLASSES = {"negative": "orange", "positive": "blue", "surprise": "green", "in none": "black"}
+CLASSES = {"negative": COLOURS["orange"], "positive": COLOURS["blue"], "surprise": COLOURS["green"],
+           "in none": "0.85"}  # fmt: skip
 
 
 def facts_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
@@ -39,48 +38,41 @@ def request_table(manifests: Sequence[Manifest]) -> pd.DataFrame:
     """Where to ask for each database, on what terms, and whose face may be shown."""
     return pd.DataFrame([
         {"database": m.name, "ask at": m.licence.request, "terms": m.licence.terms,
-         "faces in figures": _shown(m)}
+         "faces in figures": f"subjects {', '.join(m.figures.subjects)}" if m.figures.subjects
+         else m.figures.faces or "hidden"}
         for m in manifests
     ])  # fmt: skip
-
-
-def _shown(manifest: Manifest) -> str:
-    if manifest.figures.subjects:
-        return "subjects " + ", ".join(manifest.figures.subjects)
-    return "shown" if manifest.figures.faces == "shown" else "hidden"
 
 
 def compare_counts(
     manifests: dict[str, Manifest], printed: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Our counts beside printed ones.
+    """Our counts beside printed ones, by the name under which papers print a database.
 
-    Parameters
-    ----------
-    manifests : dict of Manifest
-        By the name under which papers print the database.
-    printed : dict of DataFrame
-        For each paper a table with the names as columns and counts as rows (`Subjects`,
-        `Videos`, `Samples`, emotions).
+    Each paper's table has these names as columns and counts as rows (`Subjects`, `Videos`,
+    `Samples`, emotions).
 
     Returns
     -------
     DataFrame
-        One row per database and count that a paper prints: what we find, what each paper prints,
-        and whether they agree.
+        One row per database and count in print: what we find, what each paper prints, and whether
+        they agree.
     """
+    known = {
+        (paper, name, _plain(what)): int(n)
+        for paper, table in printed.items()
+        for name, column in table.items()
+        for what, n in column.dropna().items()
+    }
     rows = []
     for name, manifest in manifests.items():
-        ours = _counts(manifest)
-        for what, found in ours.items():
-            values = {p: _value(table, what, name) for p, table in printed.items()}
-            stated = [v for v in values.values() if v is not None]
+        for what, found in _counts(manifest).items():
+            values = {paper: known.get((paper, name, _plain(what))) for paper in printed}
+            stated = {v for v in values.values() if v is not None}
             if stated:
-                same = found is None or all(v == found for v in stated)
-                rows.append({"database": name, "count": what, "here": found} | values
-                            | {"agree": None if found is None else same})  # fmt: skip
-    table = pd.DataFrame(rows)
-    return table.astype(dict.fromkeys(["here", *printed], "Int64"))
+                rows.append({"database": name, "count": what, "here": found, **values,
+                             "agree": None if found is None else stated == {found}})  # fmt: skip
+    return pd.DataFrame(rows).astype(dict.fromkeys(["here", *printed], "Int64"))
 
 
 def _counts(manifest: Manifest) -> dict[str, int | None]:
@@ -91,12 +83,8 @@ def _counts(manifest: Manifest) -> dict[str, int | None]:
     return {"Subjects": expected.subjects, "Videos": expected.videos, "Samples": samples, **classes}
 
 
-def _value(table: pd.DataFrame, row: str, column: str) -> int | None:
-    names = {str(i).rstrip("s").casefold(): i for i in table.index}
-    found = names.get(row.rstrip("s").casefold())
-    if found is None or column not in table.columns or pd.isna(table.loc[found, column]):
-        return None
-    return int(table.loc[found, column])
+def _plain(name: object) -> str:
+    return str(name).rstrip("s").casefold()
 
 
 def disagreements(manifests: Sequence[Manifest]) -> pd.DataFrame:
@@ -115,14 +103,12 @@ def draw_classes(ax: Axes, manifests: Sequence[Manifest]) -> Axes:
         left, total = 0.0, sum(counts.values())
         for name, n in counts.items():
             share = n / total
-            colour = COLOURS[CLASSES[name]] if name != "in none" else "0.85"
-            ax.barh(y, share, left=left, color=colour, label=name if y == 0 else "")
+            ax.barh(y, share, left=left, color=CLASSES[name], label=name if y == 0 else "")
             if share > 0.03:
                 ax.text(left + share / 2, y, str(n), ha="center", va="center", fontsize=8,
                         color="black" if name in ("in none", "negative") else "white")  # fmt: skip
             left += share
-    ax.set(yticks=range(len(named)), xlim=(0, 1), xlabel="share of the micro-expressions")
-    ax.set_yticklabels([m.name for m in reversed(named)])
+    _name_rows(ax, named[::-1], xlim=(0, 1), xlabel="share of the micro-expressions")
     ax.legend(ncols=4, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax
 
@@ -132,16 +118,14 @@ def draw_durations(ax: Axes, manifests: Sequence[Manifest]) -> Axes:
 
     MEAN sets k' to half a mean expression, k' = (N + 1)/2; so N = 2k' - 1 frames.
     """
-    named = [m for m in manifests if m.constants.k_prime]
-    seconds = [(2 * (m.constants.k_prime or 0) - 1) / m.fps for m in named]
-    ax.barh(range(len(named)), seconds, color=COLOURS["blue"])
-    for y, (m, value) in enumerate(zip(named, seconds, strict=True)):
-        text = f"{2 * (m.constants.k_prime or 0) - 1} frames at {m.fps:g}/s"
-        ax.text(value - 0.01, y, text, va="center", ha="right", color="white", fontsize=9)
+    lengths = [(m, 2 * m.constants.k_prime - 1) for m in manifests if m.constants.k_prime]
+    for y, (m, n) in enumerate(lengths):
+        ax.barh(y, n / m.fps, color=COLOURS["blue"])
+        ax.text(n / m.fps - 0.01, y, f"{n} frames at {m.fps:g}/s", va="center", ha="right",
+                color="white", fontsize=9)  # fmt: skip
     ax.axvline(0.5, color="0.4", ls="--", lw=1, label="longest by definition")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    ax.set(yticks=range(len(named)), xlabel="mean duration, seconds", xlim=(0, 0.55))
-    ax.set_yticklabels([m.name for m in named])
+    _name_rows(ax, [m for m, _ in lengths], xlabel="mean duration, seconds", xlim=(0, 0.55))
     ax.invert_yaxis()
     return ax
 
@@ -151,24 +135,25 @@ def draw_rates(ax: Axes, manifests: Sequence[Manifest]) -> Axes:
     ordered = sorted((m for m in manifests if m.fps > 1), key=lambda m: (m.fps, m.name))
     colours = [COLOURS["sky"] if m.length == "short" else COLOURS["purple"] for m in ordered]
     ax.barh(range(len(ordered)), [m.fps / 2 for m in ordered], color=colours)
-    ax.set(yticks=range(len(ordered)), xlabel="frames in half a second")
-    ax.set_yticklabels([m.name for m in ordered])
+    _name_rows(ax, ordered, xlabel="frames in half a second")
     for label, name in (("short clips", "sky"), ("long videos", "purple")):
         ax.barh(0, 0, color=COLOURS[name], label=label)
     ax.legend(frameon=False, loc="lower right")
     return ax
 
 
+def _name_rows(ax: Axes, manifests: Sequence[Manifest], **how: object) -> None:
+    ax.set(yticks=range(len(manifests)), yticklabels=[m.name for m in manifests], **how)
+
+
 def draw_timeline(ax: Axes, database: Database, subject: str) -> Axes:
     """Expressions of one subject's videos over time, a line for each video."""
     videos = database.videos[database.videos.subject == subject]
+    samples = database.samples[database.samples.subject == subject]
     colours = {"macro": COLOURS["orange"], "micro": COLOURS["blue"]}
     for y, video in enumerate(videos.itertuples()):
         ax.plot([0, video.n_frames / video.fps], [y, y], color="0.8", lw=8, solid_capstyle="butt")
-        own = database.samples[
-            (database.samples.subject == subject) & (database.samples.video == video.video)
-        ]
-        for s in own.itertuples():
+        for s in samples[samples.video == video.video].itertuples():
             span = np.array([s.onset, s.offset + 1]) / video.fps
             ax.plot(span, [y, y], color=colours[s.kind], lw=8, solid_capstyle="butt")
             if s.kind == "micro":
@@ -176,9 +161,8 @@ def draw_timeline(ax: Axes, database: Database, subject: str) -> Axes:
                             ha="center", fontsize=8)  # fmt: skip
     for kind, colour in colours.items():
         ax.plot([], [], color=colour, lw=8, label=f"{kind}-expression")
-    ax.set(yticks=range(len(videos)), xlabel="seconds", ylim=(-0.6, len(videos) - 0.3),
-           title=f"subject {subject}")  # fmt: skip
-    ax.set_yticklabels(videos.video)
+    ax.set(yticks=range(len(videos)), yticklabels=videos.video, xlabel="seconds",
+           ylim=(-0.6, len(videos) - 0.3), title=f"subject {subject}")  # fmt: skip
     ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.08))
     return ax
 
@@ -189,9 +173,10 @@ def draw_montage(axes: Sequence[Axes], database: Database) -> Sequence[Axes]:
     for ax, s in zip(axes, firsts, strict=False):
         title = f"{s.subject}: {s.emotion}"
         if database.manifest.figures.may_show(s.subject):
-            span = int(s.onset), None if s.apex is pd.NA else int(s.apex), int(s.offset)
-            apex = find_apex(span, "middle", float)
-            show_image(ax, database.frames(s.subject, s.video).read(apex), title)
+            apex = find_apex(
+                (s.onset, None if s.apex is pd.NA else s.apex, s.offset), "middle", float
+            )
+            show_image(ax, database.frames(s.subject, s.video).read(int(apex)), title)
         else:
             show_image(ax, np.full((160, 140), 235, np.uint8), title)
             draw_outline(ax, NEUTRAL + np.array([6, 10], np.float32))
@@ -205,8 +190,9 @@ def save_montage(database: Database, path: Path, columns: int = 6, rows: int = 3
     n = min(columns * rows, database.samples.subject.nunique())
     with styled():
         height = -(-n // columns)
-        fig, axes = plt.subplots(height, columns, figsize=(1.9 * columns, 2.1 * height + 0.4))
-        draw_montage(list(np.atleast_1d(axes).flat), database)
+        size = 1.9 * columns, 2.1 * height + 0.4
+        fig, axes = plt.subplots(height, columns, figsize=size, squeeze=False)
+        draw_montage(list(axes.flat), database)
         fig.suptitle(origin(database))
         write_whole(path, lambda aside: fig.savefig(aside))
         plt.close(fig)

@@ -1,7 +1,5 @@
 """Figures of the data chapter that show the phantom: its people and their motions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,16 +9,10 @@ from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.phantom import SHORT, load_truth, portrait, true_flow
+from mecore.phantom.action_units import ACTION_UNITS
 from mecore.report.faces import show_image
 from mecore.report.style import COLOURS, MAGNITUDE
 from mecore.studies.data.phantom_checks import truth_of
-
-ACTION_UNITS = {
-    1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser",
-    6: "cheek raiser", 7: "lid tightener", 9: "nose wrinkler", 10: "upper lip raiser",
-    12: "lip corner puller", 14: "dimpler", 15: "lip corner depressor", 17: "chin raiser",
-    20: "lip stretcher", 25: "lips part", 26: "jaw drop", 45: "blink",
-}  # fmt: skip
 
 
 def draw_people(axes: NDArray[Any]) -> NDArray[Any]:
@@ -36,8 +28,8 @@ def draw_action_units(axes: NDArray[Any], person: int = 9) -> NDArray[Any]:
         ax.set_axis_off()
     face = np.s_[58:218, 48:208]
     show_image(axes.flat[0], portrait(SHORT.seed, person)[face], "at rest")
-    for ax, (unit, name) in zip(axes.flat[1:], ACTION_UNITS.items(), strict=False):
-        show_image(ax, portrait(SHORT.seed, person, {unit: 1.0})[face], f"{unit} {name}")
+    for ax, (number, unit) in zip(axes.flat[1:], ACTION_UNITS.items(), strict=False):
+        show_image(ax, portrait(SHORT.seed, person, {number: 1.0})[face], f"{number} {unit.name}")
     return axes
 
 
@@ -82,8 +74,7 @@ def draw_intensities(ax: Axes, database: Database, subject: str, video: str) -> 
     strongest = sorted(sides, key=lambda u: -sides[u].max())[: len(COLOURS)]
     for unit, colour in zip(strongest, COLOURS.values(), strict=False):
         ax.plot(seconds, sides[unit], lw=1.4, color=colour, label=f"unit {unit}")
-    kinds = {"micro": COLOURS["green"], "macro": "0.6"}
-    for kind, colour in kinds.items():
+    for kind, colour in (("micro", COLOURS["green"]), ("macro", "0.6")):
         parts = [s for s in truth.samples if s.kind == kind]
         for n, s in enumerate(parts):
             ax.axvspan(s.onset / truth.fps, s.offset / truth.fps, color=colour, alpha=0.25, lw=0,
@@ -103,9 +94,8 @@ def draw_spread(axes: Sequence[Axes], database: Database) -> Sequence[Axes]:
         for s in load_truth(*truth_of(database, row.subject, row.video)).samples
         if s.kind == "micro"
     ]
-    for ax, values, label in zip(
-        axes, (seconds, peaks), ("duration, seconds", "largest displacement, pixels"), strict=True
-    ):
+    named = {"duration, seconds": seconds, "largest displacement, pixels": peaks}
+    for ax, (label, values) in zip(axes, named.items(), strict=True):
         ax.hist(values, bins=14, color=COLOURS["blue"])
         ax.set(xlabel=label, ylabel="micro-expressions")
     return axes

@@ -1,8 +1,7 @@
 """What the phantom promises, measured: detectors believe in it, and its truth is exact."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +32,9 @@ PROMISES = {
 def check_phantom(
     database: Database, executor: Executor, every: int = 10, *, progress: bool = True
 ) -> pd.DataFrame:
-    """Measure the promises on every video of a phantom.
+    """Measure the promises on every video of a phantom, as it lies on disk, in an executor.
 
-    Parameters
-    ----------
-    database : Database
-        A phantom, as it lies on disk, with noise and compression.
-    executor : concurrent.futures.Executor
-        Where videos are measured.
-    every : int
-        Look for faces in every n-th frame.
-    progress : bool
-        Show a bar in a terminal.
+    Faces are looked for in ``every`` n-th frame; ``progress`` shows a bar in a terminal.
 
     Returns
     -------
@@ -55,17 +45,17 @@ def check_phantom(
     videos = list_videos(database)
     jobs = [executor.submit(_check_video, database.root, v.footage, every) for v in videos]
     done = progress_bar((j.result() for j in jobs), len(jobs), "checks", progress)
-    return pd.DataFrame(list(done))
+    return pd.DataFrame(done)
 
 
 def summary(checks: pd.DataFrame) -> pd.DataFrame:
     """Mean and worst video of each measure, beside what is promised of the mean."""
-    rows = []
-    for name, (what, promise) in PROMISES.items():
-        worst = checks[name].min() if name in ("one_face", "face_width") else checks[name].max()
-        rows.append({"measure": what, "mean": checks[name].mean(), "worst video": worst,
-                     "promised": promise})  # fmt: skip
-    return pd.DataFrame(rows)
+    worst = dict.fromkeys(PROMISES, "max") | {"one_face": "min", "face_width": "min"}
+    return pd.DataFrame([
+        {"measure": what, "mean": checks[name].mean(), "worst video": checks[name].agg(worst[name]),
+         "promised": promise}
+        for name, (what, promise) in PROMISES.items()
+    ])  # fmt: skip
 
 
 def truth_of(database: Database, subject: str, video: str) -> tuple[Path, str, str]:
@@ -79,12 +69,11 @@ def _check_video(root: Path, footage: Footage, every: int) -> dict[str, Any]:
     truth, frames = load_truth(*place), list(footage.frames())
     found = [detect_faces(frame) for frame in frames[::every]]
     errors = [
-        landmark_error(landmarks(frames[i * every], faces[0]), truth.landmarks[i * every])
-        for i, faces in enumerate(found)
+        landmark_error(landmarks(frames[i], faces[0]), truth.landmarks[i])
+        for i, faces in zip(count(0, every), found, strict=False)
         if faces
     ]
-    step = max(1, round(0.1 * truth.fps))
-    middle = len(frames) // 2
+    step, middle = max(1, round(0.1 * truth.fps)), len(frames) // 2
 
     def left(i: int, j: int) -> float:
         return warp_error(frames[i], frames[j], *true_flow(*place, i, j))
@@ -110,14 +99,8 @@ def landmark_error(predicted: Floats, truth: Floats) -> float:
 def warp_error(reference: Image, moved: Image, flow: Floats, mask: NDArray[np.bool_]) -> float:
     """Mean grey levels by which ``moved``, warped back by the flow, differs from ``reference``.
 
-    Parameters
-    ----------
-    reference, moved : array, (H, W, 3), uint8
-        Frames.
-    flow : array, (H, W, 2), float32
-        From reference to moved, pixels.
-    mask : array, (H, W), bool
-        Where the flow is defined.
+    Both are frames (H, W, 3) of uint8; ``flow`` (H, W, 2) of float32 leads from reference to moved,
+    in pixels, and ``mask`` (H, W) tells where it is defined.
     """
     first, second = (to_grey(frame).astype(np.float32) for frame in (reference, moved))
     x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in first.shape[::-1]))

@@ -1,11 +1,8 @@
 """Figures of the dense LSTM chapter; each function takes axes and returns them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from collections.abc import Sequence
+from itertools import islice, product
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,14 +18,12 @@ from mecore.preprocessing.template import template
 from mecore.report import faces
 from mecore.report.scores import draw_bars
 from mecore.report.style import COLOURS, MAGNITUDE, PROTOCOL_COLOURS
-from mecore.spotting.apexes import half_threshold
+from mecore.spotting.apexes import apex_frames, half_threshold
 from mecore.spotting.learning_free import METHODS
-from mecore.studies.dense_lstm.features import with_apexes
-from mecore.studies.dense_lstm.fold import target_scores
+from mecore.studies.dense_lstm.fold import target_scores, with_apexes
 from mecore.studies.dense_lstm.limit import f1_at, usual_noise
 from mecore.studies.dense_lstm.study import DenseStudy
 
-_CYCLE = ["blue", "orange", "green", "red", "purple", "sky", "yellow", "black"]
 Image = NDArray[np.uint8]
 
 
@@ -40,45 +35,23 @@ def title_of(technique: str) -> str:
     return f"{descriptor.upper()}-TOP {target.capitalize()} LSTM"
 
 
-@dataclass(frozen=True)
-class Example:
-    """One video, as far as a little after its first expression.
+class Example(NamedTuple):
+    """One video, whose apexes are known, as far as a little after its first expression.
 
-    Parameters
-    ----------
-    item : VideoItem
-        The video; its apexes are known.
-    frames : tuple of array
-        The first frame, and the last that is looked at.
-    clip : array, (T, size, size), uint8
-        Registered faces from the first to that frame.
+    ``frames`` are the first and the last of those; ``clip`` (T, size, size), uint8, registers all.
     """
 
     item: VideoItem
     frames: tuple[Image, Image]
     clip: Image
 
-    @property
-    def interval(self) -> tuple[int, int]:
-        """Onset and offset of its first expression."""
-        onset, offset = self.item.intervals[0].tolist()
-        return onset, offset
-
 
 def example(study: DenseStudy) -> Example:
     """Take the video with most expressions through the registration."""
-    items = [i for i in study.task.items if i.expressions]
-    item = max(items, key=lambda i: len(i.expressions))
-    kept: list[Image] = []
-
-    def remembered() -> Iterator[Image]:
-        for frame in islice(item.frames(), int(item.intervals[0, 1]) + 26):
-            kept.append(frame)
-            del kept[1:-1]
-            yield frame
-
-    clip = registered(remembered(), study.task.options).clip
-    return Example(with_apexes(item, study.task.options), (kept[0], kept[-1]), clip)
+    item, options = max(study.task.items, key=lambda i: len(i.expressions)), study.task.options
+    frames = item.frames()
+    clip = registered(islice(frames, item.spans[0][2] + 26), options).clip
+    return Example(with_apexes(item, options), (frames.read(0), frames.read(len(clip) - 1)), clip)
 
 
 def well_spotted(study: DenseStudy, technique: str, seed: int = 0) -> VideoItem:
@@ -115,7 +88,7 @@ def draw_registration(axes: Sequence[Axes], shown: Example, database: Database) 
 
 def draw_slices(axes: Sequence[Axes], shown: Example, database: Database) -> Sequence[Axes]:
     """The three planes of a clip around its first expression: XY, XT and YT through the mouth."""
-    onset, offset = shown.interval
+    onset, _, offset = shown.item.spans[0]
     first = max(onset - 25, 0)
     clip = shown.clip[first:]
     x, y = template(clip.shape[1])[48].round().astype(int)
@@ -125,9 +98,8 @@ def draw_slices(axes: Sequence[Axes], shown: Example, database: Database) -> Seq
     for ax, image, name in zip(axes, slices, names, strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto")
         ax.set(title=name, xticks=[], ylabel="" if name.startswith("XY") else "frames")
-    for ax in axes[1:]:
-        for frame in (onset - first, offset - first):
-            ax.axhline(frame, color=COLOURS["orange"], lw=1)
+    for ax, frame in product(axes[1:], (onset, offset)):
+        ax.axhline(frame - first, color=COLOURS["orange"], lw=1)
     axes[0].axhline(y, color=COLOURS["sky"], lw=1)
     axes[0].axvline(x, color=COLOURS["sky"], lw=1)
     return axes
@@ -137,7 +109,8 @@ def draw_descriptors(
     axes: Sequence[Axes], shown: Example, options: DenseOptions, length: int
 ) -> Sequence[Axes]:
     """What changes in each descriptor's blocks: window at the expression minus one before it."""
-    start = max((sum(shown.interval) + 1 - length) // 2, 0)
+    onset, _, offset = shown.item.spans[0]
+    start = max((onset + offset + 1 - length) // 2, 0)
     still = max(start - 2 * length, 0)
     for ax, kind in zip(axes, DESCRIPTORS, strict=True):
         described = descriptor_options(kind, options)
@@ -153,16 +126,14 @@ def draw_descriptors(
 
 def draw_targets(ax: Axes, item: VideoItem, options: DenseOptions, length: int) -> Axes:
     """Both kinds of targets of the positions of a video, around its first expressions (Fig. 2)."""
-    middle = (length - 1) / 2
     for target, colour in zip(TARGETS, ("blue", "orange"), strict=True):
         scores = target_scores(item, target, length, options)
-        at = np.arange(len(scores)) + middle
+        at = np.arange(len(scores)) + (length - 1) / 2
         ax.plot(at, scores, color=COLOURS[colour], label=f"{target} score", marker=".", ms=4)
     _annotated(ax, item, 1.0)
     for number, e in enumerate(item.expressions):
-        ax.axvline(
-            float(e.apex or 0), color=COLOURS["green"], ls=":", label="" if number else "apex"
-        )
+        label = "" if number else "apex"
+        ax.axvline(float(e.apex or 0), color=COLOURS["green"], ls=":", label=label)
     first, last = item.intervals[0, 0], item.intervals[min(1, len(item.intervals) - 1), 1]
     ax.set(xlim=(first - 2 * length, last + 2 * length), ylim=(-0.03, 1.08),
            xlabel="middle frame of the window", ylabel="target")  # fmt: skip
@@ -186,9 +157,8 @@ def draw_scores(
     else:
         epoch, floor = study.setting(technique, item.subject, seed)
         scores, length = study.scores_of(technique, item.key, epoch, seed)
-        at = np.arange(len(scores)) + (length - 1) // 2
-        ax.axhline(max(half_threshold(scores), floor), color=COLOURS["red"], ls="--", lw=1,
-                   label="threshold")  # fmt: skip
+        at, height = apex_frames(np.arange(len(scores)), length), half_threshold(scores)
+        ax.axhline(max(height, floor), color=COLOURS["red"], ls="--", lw=1, label="threshold")
     _annotated(ax, item, fps)
     ax.plot(at / fps, scores, color=COLOURS["blue"], lw=1.2, label="score")
     ax.plot(found.apexes / fps, found.scores, "v", color=COLOURS["red"], ms=6, label="spotted")
@@ -198,13 +168,8 @@ def draw_scores(
 
 def draw_columns(ax: Axes, study: DenseStudy) -> Axes:
     """F1 of every technique in the columns honest, oracle and chance; lines are intervals."""
-    f1 = study.scores[study.scores.measure == "f1"]
-    parts = {
-        str(column): {str(row.method): row for _, row in own.iterrows()}
-        for column, own in f1.groupby("column", sort=False)
-    }
     names = {title_of(t).replace(" ", "\n"): t for t in study.methods}
-    draw_bars(ax, parts, names, PROTOCOL_COLOURS)
+    draw_bars(ax, study.f1, names, PROTOCOL_COLOURS)
     ax.set(ylim=(0, 1), ylabel="F1, apex inside the expression, pooled")
     return ax
 
@@ -216,12 +181,12 @@ def draw_learning(axes: Sequence[Axes], study: DenseStudy) -> Sequence[Axes]:
     """
     history = study.table("history").groupby(["technique", "seed", "epoch"]).loss.mean()
     curves = history.reset_index(), study.learning
-    for technique, colour in zip(study.networks, _CYCLE, strict=False):
+    for technique, colour in zip(study.networks, COLOURS.values(), strict=False):
         for ax, table, value in zip(axes, curves, ("loss", "f1"), strict=True):
             own = table[table.technique == technique].groupby("epoch")[value]
-            ax.plot(own.mean(), color=COLOURS[colour], label=title_of(technique))
-            ax.fill_between(own.mean().index, own.min(), own.max(), color=COLOURS[colour],
-                            alpha=0.15, lw=0)  # fmt: skip
+            mean = own.mean()
+            ax.plot(mean, color=colour, label=title_of(technique))
+            ax.fill_between(mean.index, own.min(), own.max(), color=colour, alpha=0.15, lw=0)
     axes[0].set(xlabel="epoch", ylabel="loss, training subjects", ylim=(0, None))
     axes[1].set(xlabel="epoch", ylabel="F1, left-out subjects", ylim=(0, None))
     axes[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -237,12 +202,10 @@ def draw_limit(axes: NDArray[Any], study: DenseStudy) -> NDArray[Any]:
     parts = {"peak": limit[limit.noise == usual], "noise": limit[limit.peak == 1.0]}
     for row, techniques in zip(axes, (METHODS, study.networks), strict=True):
         for ax, (by, part) in zip(row, parts.items(), strict=True):
-            for technique, colour in zip(techniques, _CYCLE, strict=False):
+            for technique, colour in zip(techniques, COLOURS.values(), strict=False):
                 curve = f1_at(part[part.technique == technique], by)
-                ax.plot(curve.index, curve.score, color=COLOURS[colour], label=title_of(technique),
-                        marker=".")  # fmt: skip
-                ax.fill_between(curve.index, curve.low, curve.high, color=COLOURS[colour],
-                                alpha=0.15, lw=0)  # fmt: skip
+                ax.plot(curve.score, color=colour, label=title_of(technique), marker=".")
+                ax.fill_between(curve.index, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
             ax.set(ylim=(-0.02, 1.05), ylabel="F1")
         levels = sorted(parts["peak"].peak.unique())
         row[0].set_xscale("log")

@@ -1,58 +1,63 @@
 """A fold of dense LSTM spotting: three descriptors, two kinds of labels, one network for each.
 
-The networks of a fold on one descriptor, of every seed, with true and permuted labels, are trained
-in one graph, on features that are projected once. A fold keeps the scores of every position of the
-left-out subjects after every few epochs, from which an oracle can choose without training again;
-its rows are what the honest choice finds.
+The networks on one descriptor, of every seed, with true and permuted labels, are trained in one
+graph, on features projected once. Kept are the scores of every left-out position after every few
+epochs, for an oracle to choose from without training again, and what the honest choice finds.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mecore.descriptors.top.windows import Floats
 from mecore.errors import DataError
+from mecore.evaluation.cache import cached
 from mecore.evaluation.folds import FoldPlan, FoldResult, rotated, timed
 from mecore.evaluation.videos import VideoItem
 from mecore.metrics.apex_spotting import count_apexes
-from mecore.models.dense_lstm.inputs import Inputs, window_vectors
+from mecore.models.choices import group
+from mecore.models.dense_lstm.inputs import Inputs, video_inputs, window_vectors
 from mecore.models.dense_lstm.options import DESCRIPTORS, TARGETS, DenseOptions
-from mecore.models.dense_lstm.projection import fit_projection
+from mecore.models.dense_lstm.projection import Positions, fit_projection
 from mecore.runtime import seed_of
-from mecore.spotting.apex_labels import apex_scores, overlap_scores
+from mecore.spotting.apexes import apex_scores, overlap_scores
 from mecore.spotting.learning_free import METHODS
 from mecore.studies.dense_lstm import rows as dense_rows
-from mecore.studies.dense_lstm.features import clip_features, video_features, with_apexes
-from mecore.studies.dense_lstm.known_motion import LimitClip
-
-if TYPE_CHECKING:
-    from mecore.models.dense_lstm.training import Positions
+from mecore.studies.dense_lstm.known_motion import LimitClip, clip_inputs
 
 Plans = Sequence[FoldPlan]
+Videos = Mapping[str, VideoItem]
+Tables = dict[str, pd.DataFrame]
 # Every n-th position of a training video is enough to find principal components.
 _THIN = 6
+
+
+def video_features(item: VideoItem, options: DenseOptions) -> Inputs:
+    """Return the features of one video, computed where they are not in the cache."""
+    return cached(video_inputs, item.footage, item.spans, group(options, "features", "apex"))
+
+
+def clip_features(clip: LimitClip, options: DenseOptions) -> Inputs:
+    """Return the features of a clip of known motion, computed where they are not in the cache."""
+    return cached(clip_inputs, clip, group(options, "features"))
+
+
+def with_apexes(item: VideoItem, options: DenseOptions) -> VideoItem:
+    """The same video with an apex for each expression, where none is annotated by the options."""
+    pairs = zip(item.expressions, video_features(item, options).apexes, strict=True)
+    return replace(item, expressions=tuple(replace(e, apex=apex) for e, apex in pairs))
 
 
 @dataclass(frozen=True)
 class DenseTask:
     """Dense LSTM spotting on some videos; calling it runs a fold with several seeds and labels.
 
-    Parameters
-    ----------
-    items : tuple of VideoItem
-        All videos.
-    options : DenseOptions
-        The interpretation of the paper.
-    clips : tuple of LimitClip
-        Clips of known motion that are scored, too, and never trained on.
-    descriptors, targets : tuple of str
-        What is combined.
+    ``clips`` of known motion are scored, too, and never trained on. Every descriptor is combined
+    with every kind of targets.
     """
 
     items: tuple[VideoItem, ...]
@@ -62,34 +67,31 @@ class DenseTask:
     targets: tuple[str, ...] = TARGETS
 
     def __call__(self, plans: Plans) -> list[FoldResult]:
-        """Train and test; tables ``scores``, ``settings``, ``history``, ``limit`` go with the rows.
+        """Train and test one fold, with several seeds, with true or permuted labels.
 
-        Parameters
-        ----------
-        plans : sequence of FoldPlan
-            One fold, with several seeds, with true or permuted labels.
+        Tables go with the rows: ``scores`` (technique, epoch, video, length, scores of positions),
+        ``history`` (technique, epoch, loss), ``settings`` (technique, first, floor), ``limit``.
         """
         seconds: dict[str, float] = {}
         told, length = [self.told(plan) for plan in plans], self.window(plans[0])
-        inputs = self.inputs(plans[0])
-        scores, history = [], []
+        clips = [clip for clip in self.clips if clip.subject in plans[0].test]
+        inputs = {item.key: video_features(item, self.options) for item in self.items}
+        inputs |= {clip.key: clip_features(clip, self.options) for clip in clips}
+        parts = []
         for descriptor in self.descriptors:
             with timed(seconds, "features"):
-                positions = self.positions(plans[0], descriptor, inputs, length)
+                positions = self._positions(plans[0], descriptor, inputs, length)
             with timed(seconds, "networks"):
-                own, curves = self.train(plans, told, descriptor, positions, length)
-            scores.append(own)
-            history.append(curves)
-        tables = {"scores": pd.concat(scores), "history": pd.concat(history)}
+                parts.append(self._train(plans, told, descriptor, positions, length))
+        tables = {name: pd.concat([part[name] for part in parts]) for name in parts[0]}
         with timed(seconds, "choice"):
-            fps = {i.key: i.fps for i in self.items} | {c.key: c.fps for c in self.clips}
+            fps = {item.key: item.fps for item in self.items} | {c.key: c.fps for c in clips}
             free = dense_rows.free_candidates(inputs, fps)
-            results = [self._result(plan, items, free, tables)
+            results = [self._result(plan, items, clips, free, tables)
                        for plan, items in zip(plans, told, strict=True)]  # fmt: skip
         share = {part: value / len(plans) for part, value in seconds.items()}
         return [replace(result, seconds=share) for result in results]
 
-    # -- what a fold sees -------------------------------------------------------------------------
     def window(self, plan: FoldPlan) -> int:
         """L, the mean length of an expression of the training subjects, or as the options say."""
         own = [item for item in self.items if item.subject in plan.train]
@@ -114,17 +116,10 @@ class DenseTask:
                 items[key] = rotated_item(item, rng)
         return items
 
-    def inputs(self, plan: FoldPlan) -> dict[str, Inputs]:
-        """Features of all videos, and of the clips of the left-out subjects, by key."""
-        found = {item.key: video_features(item, self.options) for item in self.items}
-        own = [clip for clip in self.clips if clip.subject in plan.test]
-        return found | {clip.key: clip_features(clip, self.options) for clip in own}
-
-    def positions(
+    def _positions(
         self, plan: FoldPlan, descriptor: str, inputs: Mapping[str, Inputs], length: int
     ) -> Positions:
         """Projected features of all positions of all videos."""
-        from mecore.models.dense_lstm.training import Positions
 
         def vectors(key: str) -> Floats:
             try:
@@ -139,22 +134,12 @@ class DenseTask:
         project = fit_projection(thin, self.options.components)
         return Positions.of({key: project(vectors(key)) for key in inputs})
 
-    # -- networks ---------------------------------------------------------------------------------
-    def train(
-        self, plans: Plans, told: Sequence[Mapping[str, VideoItem]], descriptor: str,
-        positions: Positions, length: int,
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-        """Train all networks of a fold on one descriptor.
-
-        Returns
-        -------
-        scores : DataFrame
-            fold, technique, epoch, video, length, scores of its positions; of all videos and clips
-            that were not trained on.
-        history : DataFrame
-            fold, technique, epoch, loss.
-        """
-        # Keras is imported where it trains: workers that compute features do without it.
+    def _train(
+        self, plans: Plans, told: Sequence[Videos], descriptor: str, positions: Positions,
+        length: int,
+    ) -> Tables:  # fmt: skip
+        """Train all networks of a fold on one descriptor; scores of what none was trained on."""
+        # TensorFlow is imported where it trains: workers that compute features do without it.
         from mecore.models.dense_lstm import stacked, training
 
         names, rngs, windows = [], [], []
@@ -182,42 +167,35 @@ class DenseTask:
 
         history = training.train(stack, rows, windows, self.options, rngs, look)
         curves = copies.merge(history, left_index=True, right_on="copy").drop(columns="copy")
-        return pd.concat(looks), curves
+        return {"scores": pd.concat(looks), "history": curves}
 
-    # -- what is honestly chosen ------------------------------------------------------------------
     def _result(
-        self, plan: FoldPlan, told: Mapping[str, VideoItem],
-        free: Mapping[str, dense_rows.Candidates], tables: Mapping[str, pd.DataFrame],
+        self, plan: FoldPlan, told: Videos, clips: Sequence[LimitClip],
+        free: Mapping[str, dense_rows.Candidates], tables: Tables,
     ) -> FoldResult:  # fmt: skip
         """Rows and tables of one plan."""
         own = {k: t[t.fold == plan.key].drop(columns="fold") for k, t in tables.items()}
         items = [item for item in self.items if item.subject in plan.test]
-        rows: list[dict[str, Any]] = []
-        settings, limit = [], []
         parts = own["scores"].groupby("technique", sort=False)
         learnt = {technique: dense_rows.candidates(part) for technique, part in parts}
+        found, settings, limit = {}, [], []
         for technique, candidates in {**free, **learnt}.items():
-            first, floor = self.choose(plan, told, technique, candidates)
+            first, floor = self._choose(plan, told, technique, candidates)
             settings.append({"technique": technique, "first": first, "floor": floor})
-            found = {k: dense_rows.above(f, floor) for k, f in candidates[first].items()}
-            rows += [r for i in items for r in dense_rows.found_rows(technique, i, found[i.key])]
-            for clip in self.clips if plan.labels == "true" else ():
-                if clip.subject in plan.test:
-                    counts = count_apexes([(found[clip.key].apexes, [clip.interval])])
-                    levels = {"subject": clip.subject, "peak": clip.peak, "noise": clip.noise}
-                    limit.append({"technique": technique, **levels, **counts._asdict()})
+            kept = {k: dense_rows.above(f, floor) for k, f in candidates[first].items()}
+            found[technique] = kept
+            for clip in clips if plan.labels == "true" else ():
+                counts = count_apexes([(kept[clip.key].apexes, [clip.interval])])
+                levels = {"subject": clip.subject, "peak": clip.peak, "noise": clip.noise}
+                limit.append({"technique": technique, **levels, **counts._asdict()})
         own["scores"] = own["scores"][own["scores"].video.isin([item.key for item in items])]
         own |= {"settings": pd.DataFrame(settings), "limit": pd.DataFrame(limit)}
-        return FoldResult(dense_rows.as_table(rows), own)
+        return FoldResult(dense_rows.found_rows(found, items), own)
 
-    def choose(
-        self, plan: FoldPlan, told: Mapping[str, VideoItem], technique: str,
-        candidates: dense_rows.Candidates,
-    ) -> dense_rows.Setting:  # fmt: skip
-        """Choose epoch and floor on the validation subjects.
-
-        Without learning, threshold and floor are chosen on all subjects that are not left out.
-        """
+    def _choose(
+        self, plan: FoldPlan, told: Videos, technique: str, candidates: dense_rows.Candidates
+    ) -> dense_rows.Setting:
+        """Networks choose on the validation subjects, other spotters on all but the left-out."""
         free = technique in METHODS
         sides = (*plan.train, *plan.validation) if free else plan.validation
         own = {key: item.intervals for key, item in told.items() if item.subject in sides}

@@ -1,8 +1,7 @@
 """Clips of known motion, to find out how small a movement a spotter can still see.
 
-Each clip shows one person of the phantom and one micro-expression in its middle, whose largest
-displacement of the skin is prescribed, under noise that is prescribed; everything else that the
-phantom's people do, blinks, gaze, sway of the head, goes on as in its videos.
+Each clip shows one person of the phantom and one micro-expression in its middle, whose size and
+noise are prescribed; blinks, gaze, sway of the head go on as in the phantom's videos.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecore.models.dense_lstm.inputs import Inputs, describe_faces, registered
+from mecore.phantom.action_units import draw_expression
 from mecore.phantom.actor import Actor
 from mecore.phantom.anatomy import CANONICAL
 from mecore.phantom.camera import Camera
-from mecore.phantom.emotions import draw_expression
 from mecore.phantom.identity import draw_identity
 from mecore.phantom.script import Event, Take, subject_names
 from mecore.phantom.spec import LONG, PhantomSpec
@@ -36,20 +35,10 @@ _FRAMES, _ONSET, _RISE, _LENGTH = 72, 31, 4, 10
 
 @dataclass(frozen=True)
 class LimitClip:
-    """One clip.
+    """One clip of a person: id in the database, number from 0; ``turn`` counts repetitions.
 
-    Parameters
-    ----------
-    subject : str
-        Id as in the database.
-    index : int
-        Number of the person, from 0.
-    peak : float
-        Largest displacement of the skin from onset to apex, pixels of the frame.
-    noise : float
-        Noise of the sensor, grey levels.
-    turn : int
-        Number of the repetition.
+    ``peak`` is the largest displacement of the skin from onset to apex, pixels of the frame,
+    ``noise`` that of the sensor, grey levels.
     """
 
     subject: str
@@ -97,15 +86,7 @@ def limit_clips(database: Database, turns: int = 2) -> tuple[LimitClip, ...]:
 
 
 def clip_inputs(clip: LimitClip, options: Any) -> Inputs:
-    """Render, register and describe a clip.
-
-    Parameters
-    ----------
-    clip : LimitClip
-        The clip.
-    options : object
-        The group ``features`` of `mecore.models.dense_lstm.options.DenseOptions`.
-    """
+    """Render, register and describe a clip; of the options, the group ``features`` matters."""
     return describe_faces(registered(render(clip), options, where=clip.name), clip.fps, options)
 
 
@@ -114,15 +95,15 @@ def render(clip: LimitClip) -> list[NDArray[np.uint8]]:
     spec = replace(LONG, nuisance=replace(LONG.nuisance, noise=clip.noise, macros=0.0))
     # The same take for every size and noise: nothing else differs between two levels.
     seed = (spec.seed, 50, clip.index, clip.turn)
-    take = _take(clip, spec, seed)
-    actor, camera = _actor(clip.index), Camera(spec)
+    take, actor, camera = _take(clip, spec, seed), _actor(clip.index), Camera(spec)
     tracks = perform(take, actor.rig, spec)
-    rng = np.random.default_rng((*seed, 2))
+    rng, quality = np.random.default_rng((*seed, 2)), spec.nuisance.video_quality
     frames = []
-    for i in range(take.n_frames):
-        state = tracks.state(i)
+    for state, tone in zip(map(tracks.state, range(_FRAMES)), tracks.tone, strict=True):
         clean = actor.render(state, actor.rig.skin_field(state))
-        frames.append(_coded(camera.expose(clean, tracks.tone[i], rng), spec))
+        frame = camera.expose(clean, tone, rng)[..., ::-1]
+        code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        frames.append(np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1], np.uint8))
     return frames
 
 
@@ -141,9 +122,3 @@ def _take(clip: LimitClip, spec: PhantomSpec, seed: tuple[int, ...]) -> Take:
                   draw_expression(emotion, draw), peak)  # fmt: skip
     folder, number = subject_names(spec, clip.index)
     return Take(clip.index, folder, number, clip.key, "", _FRAMES, (event,), (*seed, 1))
-
-
-def _coded(frame: NDArray[np.uint8], spec: PhantomSpec) -> NDArray[np.uint8]:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, spec.nuisance.video_quality]
-    code = cv2.imencode(".jpg", frame[..., ::-1], quality)[1]
-    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)

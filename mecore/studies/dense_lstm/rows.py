@@ -4,10 +4,8 @@ A setting is a pair: for networks an epoch and a floor, for spotters without lea
 of the threshold and a floor. Candidates are what is found in some videos at each first part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -37,14 +35,6 @@ Annotated = Mapping[str, NDArray[np.int64]]
 NOTHING = Spotted(np.empty((0, 2), np.int64), np.empty(0, np.int64), np.empty(0))
 
 
-def spotted_windows(scores: Any, length: int) -> Spotted:
-    """Apexes and intervals, the windows themselves, of the scores of one video, without a floor."""
-    values = np.asarray(scores, np.float64)
-    peaks = spot_apexes(values, length)
-    intervals = np.stack([peaks, peaks + length - 1], axis=1)
-    return Spotted(intervals, apex_frames(peaks, length), values[peaks])
-
-
 def above(found: Spotted, floor: float) -> Spotted:
     """What reaches a floor; 0 leaves everything.
 
@@ -60,16 +50,16 @@ def floors(technique: str) -> tuple[float, ...]:
 
 
 def candidates(scores: pd.DataFrame) -> Candidates:
-    """What one network finds in some videos after each epoch.
+    """What one network finds in some videos after each epoch; intervals are windows.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        epoch, video, length, scores of its positions.
+    The columns are epoch, video, length, scores of its positions.
     """
     found: dict[float, dict[str, Spotted]] = {}
     for row in scores.itertuples():
-        spotted = spotted_windows(row.scores, int(row.length))
+        values, length = np.asarray(row.scores, np.float64), int(row.length)
+        peaks = spot_apexes(values, length)
+        intervals = np.stack([peaks, peaks + length - 1], axis=1)
+        spotted = Spotted(intervals, apex_frames(peaks, length), values[peaks])
         found.setdefault(float(row.epoch), {})[row.video] = spotted
     return found
 
@@ -81,61 +71,41 @@ def free_candidates(
     return {
         name: {
             p: {key: spot(own.scores[name], name, fps[key], p) for key, own in inputs.items()}
-            for p in sorted(_P, key=partial(_distance, METHODS[name].p))
+            for _, p in sorted((abs(p - method.p), p) for p in _P)
         }
-        for name in METHODS
+        for name, method in METHODS.items()
     }
-
-
-def _distance(usual: float, p: float) -> float:
-    return abs(p - usual)
 
 
 def choose(found: Candidates, levels: Sequence[float], annotated: Annotated) -> Setting:
     """The setting of the highest F1; of equal ones that of fewest false positives, then the first.
 
-    Where nothing is ever found, this prefers a setting that claims little.
-
-    Parameters
-    ----------
-    found : mapping
-        What can be chosen from.
-    levels : sequence of float
-        Floors that can be chosen.
-    annotated : mapping
-        Intervals (n, 2) of the videos to choose on; without any, the last of ``found`` is taken,
-        and the first floor.
+    Where nothing is ever found, this prefers a setting that claims little. The floors are
+    ``levels``; without intervals (n, 2) of videos to choose on, the last of ``found`` is taken, and
+    the first floor.
     """
     best, highest = (float([*found][-1]), levels[0]), (-1.0, 0)
     for first, videos in found.items() if annotated else ():
         for floor in levels:
-            counts = count_apexes(
-                [(above(videos[key], floor).apexes, own) for key, own in annotated.items()]
-            )
+            pairs = [(above(videos[key], floor).apexes, own) for key, own in annotated.items()]
+            counts = count_apexes(pairs)
             reached = spotting.precision_recall_f1(*counts)[2], -counts.fp
             if reached > highest:
                 best, highest = (first, floor), reached
     return best
 
 
-def found_rows(technique: str, item: VideoItem, found: Spotted) -> list[dict[str, Any]]:
-    """Annotated and spotted intervals of one video."""
-    name = {"technique": technique, "subject": item.subject, "video": item.video}
-    rows: list[dict[str, Any]] = [
-        name | {"source": "annotated", "sample": e.sample, "onset": e.onset, "apex": e.apex,
-                "offset": e.offset}
-        for e in item.expressions
-    ]  # fmt: skip
-    spotted = zip(found.intervals.tolist(), found.apexes.tolist(), found.scores, strict=True)
-    rows += [
-        name | {"source": "spotted", "onset": on, "apex": apex, "offset": off, "score": float(s)}
-        for (on, off), apex, s in spotted
-    ]
-    return rows
-
-
-def as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a table, frames as nullable integers."""
+def found_rows(found: Mapping[str, Found], items: Sequence[VideoItem]) -> pd.DataFrame:
+    """Annotated intervals, and those that each technique spotted; frames are nullable integers."""
+    rows: list[dict[str, Any]] = []
+    for technique, item in product(found, items):
+        name = {"technique": technique, "subject": item.subject, "video": item.video}
+        rows += [name | {"source": "annotated"} | vars(e) for e in item.expressions]
+        own = found[technique][item.key]
+        rows += [
+            name | {"source": "spotted", "onset": on, "apex": apex, "offset": off, "score": score}
+            for (on, off), apex, score in zip(own.intervals, own.apexes, own.scores, strict=True)
+        ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype(dict.fromkeys(("onset", "apex", "offset"), "Int64") | {"score": float})
 
@@ -153,12 +123,9 @@ def spotted_in(rows: pd.DataFrame, items: Iterable[VideoItem]) -> dict[str, Spot
 def count_by_subject(found: Found, items: Iterable[VideoItem]) -> dict[str, NDArray[np.float64]]:
     """Counts of each subject, in the sorted order of the subjects.
 
-    Returns
-    -------
-    dict
-        True positives, false positives, false negatives (S, 3): ``one``, an apex to an expression;
-        ``many``, any number; ``iou``, intervals at IoU ≥ 0.5. F1 and number (S, 2) of ``subjects``
-        and ``videos``; one without expressions in which nothing is found has 1. ``minutes`` (S,).
+    True positives, false positives, false negatives (S, 3): ``one``, an apex to an expression;
+    ``many``, any number; ``iou``, intervals at IoU ≥ 0.5. F1 and number (S, 2) of ``subjects`` and
+    ``videos``; one without expressions in which nothing is found has 1. And ``minutes`` (S,).
     """
     items = list(items)
     subjects = sorted({i.subject for i in items})
@@ -167,9 +134,10 @@ def count_by_subject(found: Found, items: Iterable[VideoItem]) -> dict[str, NDAr
     counts |= {"videos": np.zeros((n, 2)), "minutes": np.zeros(n)}
     for item in items:
         s, own = subjects.index(item.subject), found[item.key]
-        one = count_apexes([(own.apexes, item.intervals)])
+        apexes = [(own.apexes, item.intervals)]
+        one = count_apexes(apexes)
         counts["one"][s] += one
-        counts["many"][s] += count_apexes([(own.apexes, item.intervals)], "many")
+        counts["many"][s] += count_apexes(apexes, "many")
         counts["iou"][s] += spotting.count_matches([(own.intervals, item.intervals)])
         counts["videos"][s] += _f1_or_right(one), 1
         counts["minutes"][s] += item.n_frames / item.fps / 60

@@ -1,15 +1,14 @@
 """Dense LSTM spotting on one database: all folds, all techniques, and what the columns are."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.evaluation.cache import prepare
@@ -17,12 +16,12 @@ from mecore.evaluation.folds import FoldPlan, Labels, leave_one_subject_out
 from mecore.evaluation.statistics import Counts
 from mecore.evaluation.study import BOTH, Design, Execution, Study, all_plans
 from mecore.evaluation.videos import VideoItem, list_videos
+from mecore.metrics import spotting
 from mecore.models.dense_lstm.inputs import Inputs
-from mecore.models.dense_lstm.options import DenseOptions
+from mecore.models.dense_lstm.options import DESCRIPTORS, DenseOptions
 from mecore.spotting.learning_free import METHODS
 from mecore.studies.dense_lstm import rows as dense_rows
-from mecore.studies.dense_lstm.features import clip_features, video_features
-from mecore.studies.dense_lstm.fold import DenseTask, rotated_item
+from mecore.studies.dense_lstm.fold import DenseTask, clip_features, rotated_item, video_features
 from mecore.studies.dense_lstm.known_motion import limit_clips
 
 # Other interpretations, by name.
@@ -63,18 +62,14 @@ class DenseStudy(Study[DenseTask]):
         """Features of a video, from the cache."""
         return video_features(item, self.task.options)
 
-    # -- what was found ---------------------------------------------------------------------------
     def rows(self, column: str, seed: int, method: str = "") -> Scored:
         """What a technique finds in the left-out videos in a column, in one run."""
-        labels = self.columns[column]
+        labels, items = self.columns[column], self.task.items
         if not column.startswith("oracle"):
-            table = self.table("rows", labels, seed)
-            own = table[table.technique == method]
-            return dense_rows.spotted_in(own, self.task.items), self.task.items
+            return dense_rows.spotted_in(self._of("rows", method, labels, seed), items), items
         first, floor = self.oracle(method, labels, seed)
         found = self.candidates(method, labels, seed)[first]
-        kept = {key: dense_rows.above(own, floor) for key, own in found.items()}
-        return kept, self.task.items
+        return {key: dense_rows.above(own, floor) for key, own in found.items()}, items
 
     def candidates(
         self, technique: str, labels: Labels = "true", seed: int = 0
@@ -83,36 +78,32 @@ class DenseStudy(Study[DenseTask]):
 
         Without a floor. A spotter without learning finds the same in every run.
         """
-        if technique in METHODS:
-            return self._free[technique]
-        if (technique, labels, seed) not in self._learnt:
-            scores = self._scores(technique, labels, seed)
-            self._learnt[technique, labels, seed] = dense_rows.candidates(scores)
-        return self._learnt[technique, labels, seed]
+        free = technique in METHODS
+        return self._free[technique] if free else self._learnt(technique, labels, seed)
 
     @cached_property
-    def _learnt(self) -> dict[tuple[str, Labels, int], dense_rows.Candidates]:
-        return {}
+    def _learnt(self) -> Callable[[str, Labels, int], dense_rows.Candidates]:
+        return cache(lambda *run: dense_rows.candidates(self._of("scores", *run)))
 
     @cached_property
     def _free(self) -> dict[str, dense_rows.Candidates]:
         inputs = {key: self.features(item) for key, item in self.items.items()}
         return dense_rows.free_candidates(inputs, {k: i.fps for k, i in self.items.items()})
 
-    def _scores(self, technique: str, labels: Labels, seed: int) -> pd.DataFrame:
-        table = self.table("scores", labels, seed)
+    def _of(self, name: str, technique: str, labels: Labels, seed: int) -> pd.DataFrame:
+        """What a table says of one technique, in one run."""
+        table = self.table(name, labels, seed)
         return table[table.technique == technique]
 
     def scores_of(self, technique: str, key: str, epoch: float, seed: int = 0) -> tuple[Any, int]:
         """Scores of the positions of a left-out video after an epoch, and L."""
-        table = self._scores(technique, "true", seed)
+        table = self._of("scores", technique, "true", seed)
         row = table[(table.video == key) & (table.epoch == epoch)].iloc[0]
         return np.asarray(row.scores, np.float64), int(row.length)
 
     def setting(self, technique: str, subject: str, seed: int = 0) -> dense_rows.Setting:
         """What was honestly chosen for a left-out subject."""
-        table = self.table("settings", "true", seed)
-        row = table[(table.technique == technique) & (table.fold == subject)].iloc[0]
+        row = self._of("settings", technique, "true", seed).set_index("fold").loc[subject]
         return float(row["first"]), float(row.floor)
 
     def oracle(self, technique: str, labels: Labels = "true", seed: int = 0) -> dense_rows.Setting:
@@ -121,14 +112,11 @@ class DenseStudy(Study[DenseTask]):
         found = self.candidates(technique, labels, seed)
         return dense_rows.choose(found, dense_rows.floors(technique), annotated)
 
-    # -- scores -----------------------------------------------------------------------------------
     def counts(self, rows: Scored) -> Counts:
         """Counts by subject, see `mecore.studies.dense_lstm.rows.count_by_subject`."""
         return dense_rows.count_by_subject(*rows)
 
-    def measures(self, counts: Counts) -> dict[str, NDArray[np.float64]]:
-        """Measures of added counts, see `mecore.studies.dense_lstm.rows.measure`."""
-        return dense_rows.measure(counts)
+    measures = staticmethod(dense_rows.measure)
 
     def luck(self, technique: str, draws: int = 10) -> pd.DataFrame:
         """Scores of what a technique honestly finds against annotations that were rotated."""
@@ -137,21 +125,25 @@ class DenseStudy(Study[DenseTask]):
              for n, item in enumerate(self.task.items)]
             for draw in range(draws)
         ]  # fmt: skip
-        return self.score_rows(
-            [(self.rows("honest", s, technique)[0], p) for s in self.seeds() for p in places]
-        )
+        runs = [self.rows("honest", seed, technique)[0] for seed in self.seeds()]
+        return self.score_rows(list(product(runs, places)))
+
+    @cached_property
+    def f1(self) -> dict[str, dict[str, pd.Series]]:
+        """F1 in each column by technique."""
+        columns = self.scores[self.scores.measure == "f1"].groupby("column", sort=False)
+        return {column: dict(own.set_index("method").iterrows()) for column, own in columns}
 
     @cached_property
     def learning(self) -> pd.DataFrame:
         """F1 on the left-out subjects by technique, seed and epoch, without a floor."""
-        rows = []
-        for technique in self.networks:
-            for seed in self.seeds():
-                for epoch, found in self.candidates(technique, "true", seed).items():
-                    counts = self.counts((found, self.task.items))
-                    f1 = self.measures({k: v.sum(axis=0) for k, v in counts.items()})["f1"]
-                    rows.append({"technique": technique, "seed": seed, "epoch": epoch, "f1": f1})
-        return pd.DataFrame(rows).astype({"f1": float})
+        rows = [
+            (technique, seed, epoch, self.counts((found, self.task.items))["one"].sum(axis=0))
+            for technique, seed in product(self.networks, self.seeds())
+            for epoch, found in self.candidates(technique, "true", seed).items()
+        ]
+        table = pd.DataFrame(rows, columns=["technique", "seed", "epoch", "counts"])
+        return table.assign(f1=spotting.measures(np.stack(table.pop("counts")))["f1"])
 
     @cached_property
     def limit(self) -> pd.DataFrame:
@@ -175,14 +167,10 @@ def run_dense_lstm(
     ----------
     database : Database
         Any database whose videos hold faces.
-    options : DenseOptions
-        The interpretation of the paper.
-    how : Execution
-        Where and how it is run; no result depends on it.
-    seeds : iterable of int
-        Seeds of the run, with true and with permuted labels.
-    labels : sequence of {"true", "permuted"}
-        Permuted labels measure chance.
+    options, how : DenseOptions and Execution
+        The interpretation of the paper; and where and how it is run, on which no result depends.
+    seeds, labels : iterable of int, and sequence of {"true", "permuted"}
+        Seeds of the run, with true and with permuted labels, which measure chance.
     limit_turns : int
         Repetitions of each clip of known motion (phantom only); 0 for none.
     descriptors : sequence of str, optional
@@ -194,18 +182,17 @@ def run_dense_lstm(
         Videos without a usable face, or folds that failed; what was computed is kept.
     """
     items, clips = tuple(list_videos(database)), limit_clips(database, limit_turns)
-    task = DenseTask(items, options, clips)
-    task = replace(task, descriptors=tuple(descriptors)) if descriptors else task
+    task = DenseTask(items, options, clips, tuple(descriptors or DESCRIPTORS))
     design = Design.of("dense_lstm", [database], {
         "options": asdict(options), "descriptors": task.descriptors, "clips": [c.key for c in clips]
     })  # fmt: skip
     plans = all_plans(partial(_split, items, options.validation), seeds, labels)
     plans.sort(key=lambda plan: plan.test)
 
-    def compute(executor: Any) -> None:
-        known: Mapping[str, Any] = {"executor": executor, "progress": how.progress}
-        prepare(partial(video_features, options=options), items, **known)
-        prepare(partial(clip_features, options=options), clips, what="clips", **known)
+    def compute(executor: Executor) -> None:
+        known = partial(prepare, executor=executor, progress=how.progress)
+        known(partial(video_features, options=options), items)
+        known(partial(clip_features, options=options), clips, what="clips")
 
     return DenseStudy.run(task, design, plans, how, compute)
 
@@ -230,9 +217,8 @@ def _split(
     subjects = sorted({i.subject for i in items})
     validation = min(validation, max(len(subjects) - 2, 0))
     plans = []
-    for plan in leave_one_subject_out(subjects, seed, labels):
-        at = subjects.index(plan.test[0])
-        kept = {subjects[(at + 1 + n) % len(subjects)] for n in range(validation)}
+    for at, plan in enumerate(leave_one_subject_out(subjects, seed, labels), 1):
+        kept = {subjects[(at + n) % len(subjects)] for n in range(validation)}
         train = tuple(s for s in plan.train if s not in kept)
         plans.append(replace(plan, train=train, validation=tuple(sorted(kept))))
     return plans

@@ -1,10 +1,12 @@
 """Tables of the dense LSTM chapter."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.evaluation.statistics import holm, paired_permutation
@@ -26,24 +28,15 @@ MEASURES = {
     "F1, many to one": "f1_many", "F1, mean of subjects": "f1_subjects",
     "F1, mean of videos": "f1_videos", "F1, IoU ≥ 0.5": "f1_iou",
 }  # fmt: skip
-_PRINTED = {
-    "chi2": "LBP ChiSquare", "mdmd": "MDMD", "lbp-overlap": "LBP-TOP Overlap LSTM",
-    "hog-overlap": "HOG-TOP Overlap LSTM", "higo-overlap": "HIGO-TOP Overlap LSTM",
-    "lbp-apex": "LBP-TOP Apex LSTM", "hog-apex": "HOG-TOP Apex LSTM",
-    "higo-apex": "HIGO-TOP Apex LSTM",
-}  # fmt: skip
+# What the paper calls otherwise than we do.
+_PRINTED = {"LBP ChiSquare": METHODS["chi2"].title}
 _DATA = {"1": "printed, SMIC-VIS-E", "2": "printed, «CASME2»"}
 
 
 def by_column(study: DenseStudy) -> pd.DataFrame:
     """F1 of every technique in each column, and what it reaches by luck."""
-    columns = list(study.scores.column.unique())
-    rows = {
-        title_of(t): {c: cell(select(study.scores, c, t)["f1"]) for c in columns}
-        | {"by luck": cell(select(study.luck(t))["f1"])}
-        for t in study.methods
-    }
-    return pd.DataFrame(rows).T
+    luck = {t: select(study.luck(t))["f1"] for t in study.methods}
+    return score_table(study.f1 | {"by luck": luck}, {title_of(t): t for t in study.methods})
 
 
 def measures(study: DenseStudy, techniques: list[str], column: str = "honest") -> pd.DataFrame:
@@ -54,18 +47,16 @@ def measures(study: DenseStudy, techniques: list[str], column: str = "honest") -
 
 def beside_published(study: DenseStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Printed F1 beside measured ones; no printed number is of the same data."""
+    names = {title_of(t): t for t in study.methods}
     printed = {name: printed_table(published, table)["F1"] for table, name in _DATA.items()}
-    rows = {
-        title_of(t): {name: values.get(_PRINTED.get(t, "")) for name, values in printed.items()}
-        | {f"measured, {c}": cell(select(study.scores, c, t)["f1"]) for c in ("honest", "oracle")}
-        for t in study.methods
-    }
-    return pd.DataFrame(rows).T
+    measured = {f"measured, {column}": study.f1[column] for column in ("honest", "oracle")}
+    ours = pd.DataFrame(printed).rename(_PRINTED).reindex(names)
+    return pd.concat([ours, score_table(measured, names)], axis=1)
 
 
 def answer(study: DenseStudy, data: str) -> str:
     """Which network and which spotter without learning are best, as a sentence."""
-    f1 = {t: select(study.scores, "honest", t)["f1"] for t in study.methods}
+    f1 = study.f1["honest"]
     network, rule = (max(ts, key=lambda t: f1[t].score) for ts in (study.networks, METHODS))
     return (
         f"**On {data}**, honest column: the best network is {title_of(network)}, F1 "
@@ -74,25 +65,24 @@ def answer(study: DenseStudy, data: str) -> str:
     )
 
 
-def compare(study: DenseStudy, first: str, second: str) -> tuple[float, float]:
-    """Difference of two techniques in honest F1, and its p-value (paired over subjects)."""
-    one, two = (
-        [study.counts(study.rows("honest", s, t))["one"][..., None] for s in study.seeds()]
-        for t in (first, second)
-    )
-    return paired_permutation(one, two, lambda c: spotting.measures(c[..., 0])["f1"])
-
-
 def compared(study: DenseStudy) -> pd.DataFrame:
-    """Each network against each spotter without learning: difference in F1, p by Holm's rule."""
-    pairs = [(network, rule) for network in study.networks for rule in METHODS]
-    tests = [compare(study, *pair) for pair in pairs]
-    adjusted = holm([p for _, p in tests])
-    rows: dict[str, dict[str, str]] = {}
-    for (network, rule), (change, _), p in zip(pairs, tests, adjusted, strict=True):
-        text = f"{number(change, 2)} (p = {number(p, 3)})"
-        rows.setdefault(title_of(network), {})[f"minus {title_of(rule)}"] = text
-    return pd.DataFrame(rows).T
+    """Each network against each spotter without learning: difference in honest F1, paired p.
+
+    Subjects are paired, and p-values adjusted by Holm's rule.
+    """
+    counts = {
+        t: [study.counts(study.rows("honest", s, t))["one"][..., None] for s in study.seeds()]
+        for t in study.methods
+    }
+    tests = [
+        paired_permutation(counts[a], counts[b], lambda c: spotting.measures(c[..., 0])["f1"])
+        for a, b in product(study.networks, METHODS)
+    ]
+    adjusted = zip(tests, holm([p for _, p in tests]), strict=True)
+    texts = [f"{number(change, 2)} (p = {number(p, 3)})" for (change, _), p in adjusted]
+    columns = [f"minus {title_of(t)}" for t in METHODS]
+    table = np.array(texts, object).reshape(-1, len(columns))
+    return pd.DataFrame(table, [title_of(t) for t in study.networks], columns)
 
 
 def sizes(options: DenseOptions) -> pd.DataFrame:
@@ -103,14 +93,13 @@ def sizes(options: DenseOptions) -> pd.DataFrame:
     rows = {}
     for kind in DESCRIPTORS:
         length = descriptor_options(kind, options).length
+        projected = options.components or length
         rows[f"{kind.upper()}-TOP"] = {
             "D": length,
             "parameters, 80 D + 1,701": 80 * length + 1701,
             "counted": build_network(length, options).count_params(),
             "components": options.components,
-            "counted with components": build_network(
-                options.components or length, options
-            ).count_params(),
+            "counted with components": build_network(projected, options).count_params(),
         }
     return pd.DataFrame(rows).T
 
@@ -136,37 +125,34 @@ def too_short(study: DenseStudy) -> pd.DataFrame:
 
 def where_false(study: DenseStudy, database: Database) -> pd.DataFrame:
     """False positives of the honest column, mean over seeds: in macro-expressions, or not."""
-    macro = database.samples[database.samples.kind == "macro"]
-    spans = {f"{k[0]}/{k[1]}": list(zip(g.onset, g.offset, strict=True))
-             for k, g in macro.groupby(["subject", "video"])}  # fmt: skip
-    result = {}
-    for technique in study.methods:
-        inside = elsewhere = 0.0
-        for seed in study.seeds():
-            found = study.rows("honest", seed, technique)[0]
-            for key, item in study.items.items():
-                wrong = [x for x in found[key].apexes
-                         if not any(a <= x <= b for a, b in item.intervals)]  # fmt: skip
-                hits = sum(any(a <= x <= b for a, b in spans.get(key, [])) for x in wrong)
-                inside, elsewhere = inside + hits, elsewhere + len(wrong) - hits
-        n = len(study.seeds())
-        result[title_of(technique)] = {
-            "in a macro-expression": inside / n,
-            "elsewhere": elsewhere / n,
-        }
-    return pd.DataFrame(result).T
+    samples = database.samples[database.samples.kind == "macro"]
+    macro = {f"{subject}/{video}": own[["onset", "offset"]].to_numpy(np.int64)
+             for (subject, video), own in samples.groupby(["subject", "video"])}  # fmt: skip
+    rows = study.table("rows")
+    found = rows[rows.source == "spotted"]
+    wrong = found[~_inside(found, {key: item.intervals for key, item in study.items.items()})]
+    hits = _inside(wrong, macro).groupby(wrong.technique)
+    counts = {"in a macro-expression": hits.sum(), "elsewhere": hits.count() - hits.sum()}
+    table = pd.DataFrame(counts).reindex(study.methods, fill_value=0)
+    return table.rename(title_of).rename_axis(None) / len(study.seeds())
+
+
+def _inside(found: pd.DataFrame, intervals: Mapping[str, NDArray[np.int64]]) -> pd.Series:
+    """Whether each apex lies in one of the intervals of its video."""
+    keys = found.subject + "/" + found.video
+    inside = [any(a <= apex <= b for a, b in intervals.get(key, ()))
+              for key, apex in zip(keys, found.apex, strict=True)]  # fmt: skip
+    return pd.Series(inside, found.index, dtype=bool)
 
 
 def variants(studies: dict[str, DenseStudy], descriptor: str = "hog") -> pd.DataFrame:
     """Honest and oracle F1 of the networks on one descriptor under other options."""
     rows = {}
     for name, study in studies.items():
+        techniques = [f"{descriptor}-{target}" for target in study.task.targets]
         rows[name] = {
-            f"{title_of(f'{descriptor}-{target}')}, {column}": cell(
-                select(study.score(column, f"{descriptor}-{target}"))["f1"]
-            )
-            for target in study.task.targets
-            for column in ("honest", "oracle")
+            f"{title_of(t)}, {column}": cell(select(study.score(column, t))["f1"])
+            for t, column in product(techniques, ("honest", "oracle"))
         }
     return pd.DataFrame(rows).T
 
@@ -183,13 +169,11 @@ def halfway(study: DenseStudy) -> pd.DataFrame:
 
 def choices() -> pd.DataFrame:
     """Paper and this study, option by option."""
-    return pd.DataFrame(
-        [
-            {"choice": f"{r['topic']} ({r['name']})", "paper": r["paper"],
-             "here": word(r["default"]), "why": r["why"]}
-            for r in choice_table(DenseOptions)
-        ]
-    )  # fmt: skip
+    return pd.DataFrame([
+        {"choice": f"{r['topic']} ({r['name']})", "paper": r["paper"], "here": word(r["default"]),
+         "why": r["why"]}
+        for r in choice_table(DenseOptions)
+    ])  # fmt: skip
 
 
 def free_spotters() -> pd.DataFrame:

@@ -3,15 +3,14 @@
 What is kept of an expression are counts, directions and flow; no face is.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from mecore.data.code import code_digest
@@ -94,7 +93,7 @@ def array_of(clip: Clip, compute: Compute, options: HandcraftedOptions) -> Array
 def compute_all(item: VideoItem, computes: Iterable[Compute], options: HandcraftedOptions) -> None:
     """Compute some functions of a video, and keep what they give; it is decoded once at most."""
     expressions = Expressions(item, options)
-    for compute in computes:
+    for compute in dict.fromkeys(computes):
         cached(describe, Source(compute, expressions))
 
 
@@ -120,15 +119,12 @@ def write_matrix(
     """
     if path.is_file():
         return
-    rows = partial(_write_rows, clips, kind, options)
-    if kind.learn is not None:
-        write_whole(path, rows)
-        return
-    aside = path.with_suffix(".features.npy")
-    write_whole(aside, rows)
-    gram = blockwise_gram(np.load(aside, mmap_mode="r"))
-    write_whole(gram_file(path), lambda place: np.save(place, gram))
-    aside.replace(path)
+    aside = path.with_suffix(".features.npy") if kind.learn is None else path
+    write_whole(aside, partial(_write_rows, clips, kind, options))
+    if kind.learn is None:
+        gram = blockwise_gram(np.load(aside, mmap_mode="r"))
+        write_whole(gram_file(path), lambda place: np.save(place, gram))
+        aside.replace(path)
 
 
 def _write_rows(
@@ -136,19 +132,14 @@ def _write_rows(
 ) -> None:
     """Write the features of one clip after the other, without holding them all in memory."""
     out = None
-    for number, row in enumerate(_rows(clips, kind, options)):
-        if not np.isfinite(row).all():
-            raise DataError(f"{kind.title} gives NaN or infinite values", where=clips[number].name)
-        if out is None:
-            shape = (len(clips), *row.shape)
-            out = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-        out[number] = row
-
-
-def _rows(clips: Sequence[Clip], kind: Descriptor, options: HandcraftedOptions) -> Iterator[Array]:
-    for clip in clips:
+    for number, clip in enumerate(clips):
         stored = array_of(clip, kind.compute, options)
-        yield stored if kind.learn is not None else kind.vectors(stored[None])[0]
+        row = kind.vectors(stored[None])[0] if kind.learn is None else stored
+        if not np.isfinite(row).all():
+            raise DataError(f"{kind.title} gives NaN or infinite values", where=clip.name)
+        if out is None:
+            out = open_memmap(path, "w+", np.float32, (len(clips), *row.shape))
+        out[number] = row
 
 
 def blockwise_gram(features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,11 +5,9 @@ the prediction of subject t without {s, t} is an inner fold of s, that of s one 
 is trained once, and nested selection (`mecore.studies.handcrafted.selection`) is a look-up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,7 @@ from mecore.descriptors.materials import takes
 from mecore.descriptors.registry import find_descriptor
 from mecore.errors import DataError
 from mecore.evaluation.clips import Clip
-from mecore.evaluation.folds import (
-    FoldPlan,
-    FoldResult,
-    Labels,
-    leave_one_subject_out,
-    permuted,
-    timed,
-)
+from mecore.evaluation.folds import FoldPlan, FoldResult, permuted, timed
 from mecore.models.svm.grid import COARSE, THESIS, PolynomialGrid, gram_matrix, predict_grid
 from mecore.runtime import seed_of
 from mecore.studies.handcrafted.features import gram_file, write_matrix
@@ -52,30 +43,14 @@ def grid_of(name: str) -> PolynomialGrid:
 
 @dataclass(frozen=True)
 class HandcraftedTask:
-    """Handcrafted methods on some clips; calling it runs some folds.
-
-    Parameters
-    ----------
-    clips : tuple of Clip
-        All clips.
-    classes : tuple of str
-        All classes.
-    methods : tuple of str
-        Names of descriptors, see `mecore.descriptors.registry`.
-    options : HandcraftedOptions
-        What they share.
-    matrices : mapping of str to Path
-        Files of their features, see `mecore.studies.handcrafted.features.matrix_file`.
-    compared : tuple of str
-        Methods that other classifiers are tried on.
-    """
+    """Handcrafted methods on some clips; calling it runs some folds."""
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
-    methods: tuple[str, ...]
-    options: HandcraftedOptions
-    matrices: Mapping[str, Path]
-    compared: tuple[str, ...] = ()
+    methods: tuple[str, ...]  # names of descriptors, see `mecore.descriptors.registry`
+    options: HandcraftedOptions  # what they share
+    matrices: Mapping[str, Path]  # by method: file of the features, see `features.matrix_file`
+    compared: tuple[str, ...] = ()  # methods that other classifiers are tried on, too
 
     @property
     def subjects(self) -> NDArray[np.str_]:
@@ -104,47 +79,40 @@ class HandcraftedTask:
         ``rows``: method, number and names of the clip, truth, and in ``predicted`` one byte per
         setting. The table ``classifiers`` comes with folds of one subject and true labels.
         """
-        train, test = (self.members(side) for side in (plans[0].train, plans[0].test))
-        told = [self.labels(plan) for plan in plans]
+        train = self.members(plans[0].train)
         if len(plans[0].test) == 1 and len(np.unique(self.truth[train])) < 2:
             raise DataError(
                 f"the {len(train)} training clips have one class: {self.clips[train[0]].label}",
                 where=f"fold {plans[0].name}", todo="a classifier needs two classes to learn",
             )  # fmt: skip
-        rows = [[self._dummy(train, test, labels)] for labels in told]
+        grams: dict[str, Floats] = {}
         seconds: list[dict[str, float]] = [{} for _ in plans]
         for name in self.methods:
             with timed(seconds[0], name):
-                gram = self.gram(name, train, test, plans[0])
-            for labels, parts, took in zip(told, rows, seconds, strict=True):
-                with timed(took, name):
-                    predicted = self._predict(name, gram, labels, train, test)
-                parts.append(self._rows(name, test, predicted))
-        return [
-            FoldResult(pd.concat(parts, ignore_index=True), self._tables(plan, train, test), took)
-            for plan, parts, took in zip(plans, rows, seconds, strict=True)
-        ]
+                grams[name] = self.gram(name, plans[0])
+        return [self._fold(plan, grams, took) for plan, took in zip(plans, seconds, strict=True)]
 
-    def _predict(
-        self, name: str, gram: Floats, labels: Indices, train: Indices, test: Indices
-    ) -> NDArray[np.uint8]:
-        """What every setting says; where an inner fold has one class, all settings say that."""
-        grid, known = grid_of(name), np.unique(labels[train])
-        if len(known) == 1:
-            return np.full((len(test), len(grid)), known[0], np.uint8)
-        return predict_grid(gram, labels, train, test, grid)
+    def _fold(
+        self, plan: FoldPlan, grams: Mapping[str, Floats], took: dict[str, float]
+    ) -> FoldResult:
+        train, test, labels = self.members(plan.train), self.members(plan.test), self.labels(plan)
+        known, counts = np.unique(labels[train], return_counts=True)
+        parts = [self._rows(DUMMY, test, np.full((len(test), 1), known[counts.argmax()]))]
+        for name, gram in grams.items():
+            with timed(took, name):
+                if len(known) > 1:
+                    predicted = predict_grid(gram, labels, train, test, grid_of(name))
+                else:  # an inner fold may have one class alone
+                    predicted = np.full((len(test), len(grid_of(name))), known[0])
+            parts.append(self._rows(name, test, predicted))
+        rows = pd.concat(parts, ignore_index=True)
+        return FoldResult(rows, self._tables(plan, train, test), took)
 
     def each_video(self, name: str, settings: Mapping[str, int], labels: Indices) -> Indices:
         """Predict every clip from all others, also those of its subject (LOVO), (n,).
 
-        Parameters
-        ----------
-        name : str
-            A method whose features are not learnt.
-        settings : mapping of str to int
-            For each subject, which setting of the method's grid its clips get.
-        labels : array, (n,), int
-            What is predicted: classes, or people.
+        Of a method whose features are not learnt: ``labels``, (n,), which are classes or people;
+        ``settings`` says for each subject which setting of the grid its clips get.
         """
         everyone, gram = np.arange(len(self.clips)), self.gram(name)
         said = np.empty(len(everyone), np.int64)
@@ -163,19 +131,12 @@ class HandcraftedTask:
             "predicted": [p.astype(np.uint8).tobytes() for p in predicted],
         })  # fmt: skip
 
-    def _dummy(self, train: Indices, test: Indices, labels: Indices) -> pd.DataFrame:
-        majority = np.bincount(labels[train]).argmax()
-        return self._rows(DUMMY, test, np.full((len(test), 1), majority))
-
     def matrix(self, name: str) -> Path:
         """File of the features of a method; written anew if the cache was emptied since."""
         write_matrix(self.clips, find_descriptor(name), self.options, self.matrices[name])
         return self.matrices[name]
 
-    def gram(
-        self, name: str, train: Indices | None = None, test: Indices | None = None,
-        plan: FoldPlan | None = None,
-    ) -> Floats:  # fmt: skip
+    def gram(self, name: str, plan: FoldPlan | None = None) -> Floats:
         """Gram matrix of all clips; of features that are learnt, of those that a fold needs."""
         learn, path = find_descriptor(name).learn, self.matrix(name)
         if learn is None:
@@ -183,51 +144,23 @@ class HandcraftedTask:
         assert plan is not None, "learnt in a fold"
         options = {k: v for k, v in asdict(self.options).items() if k in takes(learn)}
         seed = int(digest([0, plan.test]), 16) % 2**32
+        train, test = self.members(plan.train), self.members(plan.test)
         stored = np.load(path, mmap_mode="r")
         return gram_matrix(learn(stored, train=train, test=test, seed=seed, **options))
 
     def _tables(self, plan: FoldPlan, train: Indices, test: Indices) -> dict[str, pd.DataFrame]:
-        """What other classifiers say, of folds of one subject with true labels."""
+        """What classifiers of the literature say, in folds of one subject with true labels."""
         if len(plan.test) > 1 or plan.labels == "permuted":
             return {}
+        models = {
+            "nearest neighbours": KNeighborsClassifier(min(5, len(train))),
+            "random forest": RandomForestClassifier(200, random_state=plan.seed),
+            "AdaBoost": AdaBoostClassifier(n_estimators=50, random_state=plan.seed),
+        }
         parts = [self._rows("", test[:0], np.empty(0)).assign(classifier="")]
-        for name in self.compared:
+        for name, (title, model) in product(self.compared, models.items()):
             features = np.load(self.matrix(name), mmap_mode="r")
-            for title, model in classifiers(plan.seed, len(train)).items():
-                model.fit(features[train], self.truth[train])
-                part = self._rows(name, test, model.predict(features[test])[:, None])
-                parts.append(part.assign(classifier=title))
+            fitted = make_pipeline(StandardScaler(), model).fit(features[train], self.truth[train])
+            part = self._rows(name, test, fitted.predict(features[test])[:, None])
+            parts.append(part.assign(classifier=title))
         return {"classifiers": pd.concat(parts, ignore_index=True)}
-
-
-def classifiers(seed: int, n: int) -> dict[str, Any]:
-    """Classifiers of the literature for n training samples, on standardised features."""
-    models = {
-        "nearest neighbours": KNeighborsClassifier(min(5, n)),
-        "random forest": RandomForestClassifier(200, random_state=seed),
-        "AdaBoost": AdaBoostClassifier(n_estimators=50, random_state=seed),
-    }
-    return {name: make_pipeline(StandardScaler(), model) for name, model in models.items()}
-
-
-def nested_plans(subjects: Iterable[str], seed: int = 0, labels: Labels = "true") -> list[FoldPlan]:
-    """Plan one fold per subject and one per pair of subjects.
-
-    Raises
-    ------
-    DataError
-        Fewer than three subjects: leaving two out would leave nobody to train on.
-    """
-    names = sorted(set(subjects))
-    if len(names) < 3:
-        raise DataError(
-            f"nested selection leaves out two subjects at a time, there are {len(names)}",
-            todo="record a third subject, or test across databases",
-        )
-    ending = "" if labels == "true" else f"-{labels}"
-    pairs = [
-        FoldPlan(f"{a}+{b}{ending}", tuple(n for n in names if n not in (a, b)), (a, b),
-                 seed=seed, labels=labels)
-        for a, b in combinations(names, 2)
-    ]  # fmt: skip
-    return leave_one_subject_out(names, seed, labels) + pairs

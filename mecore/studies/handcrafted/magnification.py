@@ -4,10 +4,8 @@ One corner of the mouth of a rendered face rises and falls again by a known numb
 clip is magnified, and the motion at its height is measured as the multiple of the true one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,8 +14,7 @@ from numpy.typing import NDArray
 from mecore.descriptors.flow.engines import optical_flow
 from mecore.phantom import SHORT, portrait
 from mecore.preprocessing.crop import to_grey
-from mecore.preprocessing.eulerian import magnify_eulerian
-from mecore.preprocessing.lagrangian import magnify_lagrangian, warp
+from mecore.preprocessing.magnification import magnify_eulerian, magnify_lagrangian, warp
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -48,26 +45,12 @@ def known_clip(face: Bytes, size: float) -> Bytes:
 def magnified_motion(size: float, alpha: float, method: str, person: int = 0) -> float:
     """Magnify a known motion, and measure how many times as large it has become.
 
-    Parameters
-    ----------
-    size : float
-        True motion at the peak, pixels.
-    alpha : float
-        Factor that is asked for: the motion that comes out is α times the one that went in. The
-        Eulerian method adds to it, so it is given α - 1.
-    method : {"Eulerian", "Lagrangian"}
-        Which one.
-    person : int
-        Whose face.
-
-    Returns
-    -------
-    float
-        Motion of the magnified clip along the true one, in true motions: α if all is well.
+    Of ``size`` pixels at the peak, by a ``method``, ``"Eulerian"`` or ``"Lagrangian"``. The motion
+    of the magnified clip along the true one, in true motions, is ``alpha`` if all is well.
     """
-    face = known_face(person)
-    clip = known_clip(face, size)
+    clip = known_clip(known_face(person), size)
     if method == "Eulerian":
+        # It adds to the motion that is there.
         shown = magnify_eulerian(clip, alpha - 1)
     else:
         flows = np.stack([optical_flow(clip[0], frame) for frame in clip])
@@ -83,11 +66,8 @@ def magnification_curve(
     alphas: Sequence[float] = (2, 5, 10),
 ) -> pd.DataFrame:
     """Measure both methods over sizes and factors: method, alpha, size, measured (pixels)."""
-    rows: list[dict[str, Any]] = [
+    return pd.DataFrame([
         {"method": method, "alpha": alpha, "size": size,
          "measured": size * magnified_motion(size, alpha, method)}
-        for method in ("Eulerian", "Lagrangian")
-        for alpha in alphas
-        for size in sizes
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+        for method, alpha, size in product(("Eulerian", "Lagrangian"), alphas, sizes)
+    ])  # fmt: skip

@@ -1,7 +1,5 @@
 """Every choice of the handcrafted study that changes a result: what the sources say, what we do."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +7,8 @@ from pydantic import Field
 from mecore.descriptors.flow.engines import Engine
 from mecore.models.choices import Amount, Count, choice, options
 from mecore.preprocessing.apex import ApexRule
+
+_UNPRINTED = "as in the original paper, not printed"
 
 
 @options
@@ -30,11 +30,9 @@ class HandcraftedOptions:
     weight: Annotated[float, Field(ge=0, le=1)] = choice(0.9, "mdmo", "λ between magnitude and "
         "angle", "as written", paper="0.9")  # fmt: skip
     atoms: Count = choice(128, "sparse", "atoms of the dictionary of Sparse MDMO", "as GraphSC",
-        paper="as in the original paper, not printed")  # fmt: skip
-    alpha: Amount = choice(1.0, "sparse", "weight α of the graph", "as GraphSC", paper="as in the "
-        "original paper, not printed")  # fmt: skip
-    beta: Amount = choice(0.1, "sparse", "weight β of sparsity", "as GraphSC", paper="as in the "
-        "original paper, not printed")  # fmt: skip
+        paper=_UNPRINTED)  # fmt: skip
+    alpha: Amount = choice(1.0, "sparse", "weight α of the graph", "as GraphSC", paper=_UNPRINTED)
+    beta: Amount = choice(0.1, "sparse", "weight β of sparsity", "as GraphSC", paper=_UNPRINTED)
     iterations: Count = choice(10, "sparse", "steps of the dictionary", "for time", paper="not "
         "said")  # fmt: skip
     pool: Literal["mean", "concatenate"] = choice("mean", "sparse", "from codes of frames to a "

@@ -1,7 +1,5 @@
 """Selection of settings, honest and as the thesis did, from stored predictions of the grid."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,21 +13,9 @@ Bytes = NDArray[np.uint8]
 
 
 def count_settings(truth: Indices, predicted: Bytes, n_classes: int) -> Indices:
-    """Confusion matrix of every setting.
+    """Confusion matrix of every setting, (q, C, C), truth in rows.
 
-    Parameters
-    ----------
-    truth : array, (n,), int
-        Classes.
-    predicted : array, (n, q), uint8
-        What each of q settings says.
-    n_classes : int
-        C.
-
-    Returns
-    -------
-    array, (q, C, C)
-        Truth in rows.
+    Of classes ``truth``, (n,), and what each of q settings says, ``predicted``, (n, q).
     """
     counts = np.empty((predicted.shape[1], n_classes, n_classes), np.int64)
     for c in range(n_classes):
@@ -43,23 +29,14 @@ def count_settings(truth: Indices, predicted: Bytes, n_classes: int) -> Indices:
 class GridPredictions:
     """What every setting of one method says, of clips that were left out.
 
-    Parameters
-    ----------
-    groups : array of str, (n,)
-        Subject of each clip.
-    truth : array, (n,), int
-        True classes.
-    outer : array, (n, q), uint8
-        Each clip predicted without its subject.
-    inner : mapping of str to array, (q, C, C)
-        For each subject s: confusion matrices of the clips of all others, each predicted without
-        its own subject and without s.
+    Matrices of ``inner`` are, for each subject s, those of the clips of all others, each predicted
+    without its own subject and without s.
     """
 
-    groups: NDArray[np.str_]
-    truth: Indices
-    outer: Bytes
-    inner: Mapping[str, Indices]
+    groups: NDArray[np.str_]  # (n,), subject of each clip
+    truth: Indices  # (n,), its class
+    outer: Bytes  # (n, q), each clip predicted without its subject
+    inner: Mapping[str, Indices]  # for each subject, confusion matrices (q, C, C)
 
     def honest_settings(self) -> dict[str, int]:
         """For each subject, the setting that is best on the others; of equal ones the first."""
@@ -90,5 +67,4 @@ class GridPredictions:
 
 def unpack(predicted: Sequence[bytes]) -> Bytes:
     """Stored bytes as an array (n, q)."""
-    rows = [np.frombuffer(p, np.uint8) for p in predicted]
-    return np.stack(rows) if rows else np.empty((0, 0), np.uint8)
+    return np.stack([np.frombuffer(p, np.uint8) for p in predicted])

@@ -1,11 +1,10 @@
 """The handcrafted study: its columns and scores, other protocols, and other databases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from functools import cached_property, partial
+from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,23 +16,17 @@ from mecore.descriptors.graph_sparse_coding import Dictionary
 from mecore.descriptors.materials import takes
 from mecore.descriptors.registry import descriptors, find_descriptor
 from mecore.descriptors.sparse_mdmo import atomic_motion, dictionary_of
+from mecore.errors import DataError
 from mecore.evaluation.cache import prepare
-from mecore.evaluation.clips import Clip, list_clips
-from mecore.evaluation.folds import FoldPlan, Labels, across_databases
+from mecore.evaluation.clips import list_clips
+from mecore.evaluation.folds import FoldPlan, Labels, across_databases, leave_one_subject_out
+from mecore.evaluation.runner import collect
 from mecore.evaluation.statistics import Counts
 from mecore.evaluation.study import COLUMNS, Design, Execution, Study
 from mecore.metrics import recognition
 from mecore.metrics.averaging import f1_of_classes, grouped_confusion
-from mecore.studies.handcrafted.features import (
-    Compute,
-    array_of,
-    compute_all,
-    known_of,
-    matrix_file,
-    shown_flow,
-    write_matrix,
-)
-from mecore.studies.handcrafted.fold import DUMMY, HandcraftedTask, nested_plans
+from mecore.studies.handcrafted import features
+from mecore.studies.handcrafted.fold import DUMMY, HandcraftedTask
 from mecore.studies.handcrafted.options import HandcraftedOptions
 from mecore.studies.handcrafted.selection import GridPredictions, count_settings, unpack
 
@@ -60,12 +53,15 @@ class HandcraftedStudy(Study[HandcraftedTask]):
         """What folds agree in that are run at once."""
         return plan.test
 
+    def single(self, labels: Labels = "true", seed: int = 0) -> list[FoldPlan]:
+        """Folds that leave out one subject."""
+        return [p for p in self.plans_with(labels, seed) if len(p.test) == 1]
+
     @property
     def methods(self) -> list[str]:
         """The classifier that looks at no feature, and all descriptors."""
         return [DUMMY, *self.task.methods]
 
-    # -- predictions ------------------------------------------------------------------------------
     def predictions(self, name: str, labels: Labels = "true", seed: int = 0) -> GridPredictions:
         """What every setting of a method says of the clips left out."""
         if (labels, seed) not in self._predictions:
@@ -79,24 +75,20 @@ class HandcraftedStudy(Study[HandcraftedTask]):
     def _collect(self, labels: Labels, seed: int) -> dict[str, GridPredictions]:
         """Put the folds together: classes said of each clip, and inner counts of each subject."""
         task, plans = self.task, self.plans_with(labels, seed)
-        groups, n = task.subjects, len(task.classes)
-        told = {p.test[0]: task.labels(p) for p in plans if len(p.test) == 1}
-        outer: dict[str, NDArray[np.uint8]] = {}
+        rows = self.table("rows", labels, seed)
         inner: dict[str, dict[str, Indices]] = {name: {} for name in self.methods}
-        for plan in plans:
-            for name, part in self.store.fold_table(plan.key).groupby("method"):
-                at, said = part.number.to_numpy(), unpack(part.predicted)
-                if len(plan.test) == 1:
-                    whole = outer.setdefault(name, np.zeros((len(groups), said.shape[1]), np.uint8))
-                    whole[at] = said
-                    continue
-                for subject in plan.test:
-                    others = groups[at] != subject
-                    counts = count_settings(told[subject][at[others]], said[others], n)
-                    inner[name][subject] = inner[name].get(subject, 0) + counts
+        for plan in self.single(labels, seed):
+            subject, told = plan.test[0], task.labels(plan)
+            pairs = [p.name for p in plans if subject in p.test and p is not plan]
+            others = rows[rows.fold.isin(pairs) & (rows.subject != subject)]
+            for name, part in others.groupby("method"):
+                said = unpack(part.predicted)
+                inner[name][subject] = count_settings(told[part.number], said, len(task.classes))
+        # A fold of one subject is called by it.
+        outer = rows[rows.fold == rows.subject].sort_values("number").groupby("method").predicted
         return {
-            name: GridPredictions(groups, task.truth, outer[name], inner[name])
-            for name in self.methods
+            name: GridPredictions(task.subjects, task.truth, unpack(said), inner[name])
+            for name, said in outer
         }
 
     def rows(self, column: str, seed: int, method: str = "") -> NDArray[np.uint8]:
@@ -119,11 +111,9 @@ class HandcraftedStudy(Study[HandcraftedTask]):
         """Confusion matrix of a column, truth in rows."""
         return self.counts(self.rows(column, seed, method))["confusion"].sum(axis=0)
 
-    # -- what else is asked of the same clips -----------------------------------------------------
     def classifiers(self) -> pd.DataFrame:
         """Scores of other classifiers, leave one subject out: method, classifier, measure, …."""
-        plans = [p for p in self.plans_with("true") if len(p.test) == 1]
-        stored = pd.concat([self.store.fold_table(p.key, "classifiers") for p in plans])
+        stored = collect(self.store, self.single(), "classifiers")
         parts = []
         for (name, title), part in stored.groupby(["method", "classifier"], sort=False):
             said = np.zeros(len(self.task.clips), np.uint8)
@@ -131,27 +121,32 @@ class HandcraftedStudy(Study[HandcraftedTask]):
             parts.append(self.score_rows([said]).assign(method=name, classifier=title))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def grid_seconds(self) -> pd.Series:
-        """Median seconds of the whole grid in a fold that leaves one subject out, by method."""
-        plans = [p for p in self.plans_with("true") if len(p.test) == 1]
-        return pd.DataFrame([self.store.fold_seconds(p.key) for p in plans]).median()
-
-    def product(self, name: str) -> float:
-        """Median size of the inner product of two clips; missing where features are learnt."""
-        if find_descriptor(name).learn is not None:
-            return float("nan")
-        return float(np.median(np.abs(self.task.gram(name))))
-
-    def array(self, clip: Clip, compute: Any) -> NDArray[Any]:
-        """What is kept of a clip, see `mecore.studies.handcrafted.features.array_of`."""
-        return array_of(clip, compute, self.task.options)
-
     def dictionary(self, subject: str) -> Dictionary:
         """Dictionary of Sparse MDMO from everybody but one subject."""
-        kept = [self.array(c, atomic_motion) for c in self.task.clips if c.subject != subject]
-        known = asdict(self.task.options)
-        options = {name: known[name] for name in takes(dictionary_of) if name in known}
-        return dictionary_of(np.stack(kept), seed=0, **options)
+        options, kept = self.task.options, [c for c in self.task.clips if c.subject != subject]
+        motion = np.stack([features.array_of(clip, atomic_motion, options) for clip in kept])
+        known = {k: v for k, v in asdict(options).items() if k in takes(dictionary_of)}
+        return dictionary_of(motion, seed=0, **known)
+
+
+def nested_plans(subjects: Iterable[str], seed: int = 0, labels: Labels = "true") -> list[FoldPlan]:
+    """Plan one fold per subject and one per pair of subjects.
+
+    DataError for fewer than three: leaving two out would leave nobody to train on.
+    """
+    names = sorted(set(subjects))
+    if len(names) < 3:
+        raise DataError(
+            f"nested selection leaves out two subjects at a time, there are {len(names)}",
+            todo="record a third subject, or test across databases",
+        )
+    ending = "" if labels == "true" else f"-{labels}"
+    pairs = [
+        FoldPlan(f"{a}+{b}{ending}", tuple(n for n in names if n not in (a, b)), (a, b),
+                 seed=seed, labels=labels)
+        for a, b in combinations(names, 2)
+    ]  # fmt: skip
+    return leave_one_subject_out(names, seed, labels) + pairs
 
 
 def run_handcrafted(
@@ -169,8 +164,8 @@ def run_handcrafted(
     ----------
     databases : Database or sequence of Database
         Any whose videos hold faces; at least three subjects.
-    methods : sequence of str
-        See `chosen_methods`.
+    methods, compared : sequence of str
+        See `chosen_methods`; those that other classifiers are tried on, too.
     options : HandcraftedOptions
         What the methods share.
     how : Execution
@@ -178,8 +173,6 @@ def run_handcrafted(
     seeds : iterable of int
         Draws of permuted labels. With true labels nothing is drawn, but for first values with
         seeds of their own: one run says it all.
-    compared : sequence of str
-        Methods that other classifiers are tried on.
 
     Raises
     ------
@@ -196,21 +189,20 @@ def run_handcrafted(
 
 def _task(
     databases: Sequence[Database], methods: Sequence[str], options: HandcraftedOptions,
-    compared: Sequence[str] = (),
+    compared: tuple[str, ...] = (),
 ) -> HandcraftedTask:  # fmt: skip
-    clips = list_clips(databases)
-    matrices = {name: matrix_file(clips, find_descriptor(name), options) for name in methods}
+    clips = tuple(list_clips(databases))
+    kinds = map(find_descriptor, methods)
+    matrices = {kind.name: features.matrix_file(clips, kind, options) for kind in kinds}
     classes = tuple(databases[0].manifest.classes)
-    return HandcraftedTask(
-        tuple(clips), classes, tuple(methods), options, matrices, tuple(compared)
-    )
+    return HandcraftedTask(clips, classes, tuple(methods), options, matrices, compared)
 
 
 def _run(
     task: HandcraftedTask, databases: Sequence[Database], plans: Sequence[FoldPlan], how: Execution
 ) -> HandcraftedStudy:
-    kinds = [find_descriptor(name) for name in task.methods]
-    code = {kind.name: known_of(kind.compute, task.options)[2] for kind in kinds}
+    kinds = map(find_descriptor, task.methods)
+    code = {kind.name: features.known_of(kind.compute, task.options)[2] for kind in kinds}
     design = Design.of("handcrafted", databases, {
         "options": asdict(task.options), "methods": task.methods, "compared": task.compared,
         "classes": task.classes, "descriptors": code,
@@ -220,13 +212,13 @@ def _run(
 
 def _prepare(task: HandcraftedTask, progress: bool, executor: Executor) -> None:
     """Compute the descriptors of all videos, and put them together."""
-    kinds = [find_descriptor(name) for name in task.methods]
-    wanted: list[Compute] = [*(kind.compute for kind in kinds), atomic_motion, shown_flow]
-    compute = partial(compute_all, computes=list(dict.fromkeys(wanted)), options=task.options)
+    wanted: list[features.Compute] = [find_descriptor(name).compute for name in task.methods]
+    wanted += [atomic_motion, features.shown_flow]
+    compute = partial(features.compute_all, computes=wanted, options=task.options)
     items = {clip.item.key: clip.item for clip in task.clips}
     prepare(compute, items.values(), executor, progress=progress)
-    for kind in kinds:
-        write_matrix(task.clips, kind, task.options, task.matrices[kind.name])
+    for name in task.methods:
+        task.matrix(name)
 
 
 def across(
@@ -234,19 +226,8 @@ def across(
 ) -> pd.DataFrame:
     """Train on a database and test on another, with the settings that are best inside the first.
 
-    Parameters
-    ----------
-    study : HandcraftedStudy
-        The study of ``database``.
-    database, other : Database
-        To train on, and to test on; DataError if their classes differ.
-    how : Execution
-        Where and how it is run.
-
-    Returns
-    -------
-    DataFrame
-        Scores of each method on all clips of ``other``: method, measure, score, ….
+    ``study`` is that of ``database``. Gives scores of each method on all clips of ``other``:
+    method, measure, score …; DataError if the classes of the two differ.
     """
     both = [database, other]
     task = _task(both, study.task.methods, study.task.options)
@@ -271,24 +252,19 @@ def protocols(study: HandcraftedStudy, other: pd.DataFrame | None = None) -> pd.
     same classifiers, is what this can profit from. Methods that learn their features, and so would
     have to be learnt anew without each video, are left out.
 
-    Returns
-    -------
-    DataFrame
-        method, protocol, measure, score, low, high …; with what `across` gave as ``other``. Of the
-        protocol ``person told`` there is accuracy alone.
+    Gives method, protocol, measure, score, low, high …, with what `across` gave as ``other``. Of
+    the protocol ``person told`` there is accuracy alone.
     """
     task, parts = study.task, []
     people = np.unique(task.subjects, return_inverse=True)[1]
-    for name in task.methods:
-        if find_descriptor(name).learn is not None:
-            continue
+    for name in (n for n in task.methods if find_descriptor(n).learn is None):
         settings = study.predictions(name).honest_settings()
         said, person = (task.each_video(name, settings, x) for x in (task.truth, people))
         found = {"leave one subject out": study.score("honest", name),
                  "leave one video out": study.score_rows([said])}  # fmt: skip
         if other is not None:
             found["other database"] = other[other.method == name]
-        told = {"measure": "accuracy", "score": (person == people).mean()}
-        found["person told"] = pd.DataFrame([told])
+        accuracy = (person == people).mean()
+        found["person told"] = pd.DataFrame({"measure": ["accuracy"], "score": accuracy})
         parts += [table.assign(method=name, protocol=k) for k, table in found.items()]
     return pd.concat(parts, ignore_index=True)

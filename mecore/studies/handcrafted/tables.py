@@ -1,9 +1,6 @@
 """Tables of the handcrafted chapter."""
 
-from __future__ import annotations
-
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +9,18 @@ import pandas as pd
 from mecore.descriptors.materials import MATERIALS
 from mecore.descriptors.registry import find_descriptor
 from mecore.evaluation.clips import Clip
+from mecore.evaluation.folds import timed
 from mecore.evaluation.study import COLUMNS
-from mecore.metrics.recognition import macro_f1
 from mecore.models.choices import choice_table
 from mecore.report.published import printed_table
-from mecore.report.scores import beside, cell, select
+from mecore.report.scores import beside, cell, score_table, select
 from mecore.report.tables import MISSING, number, word
 from mecore.studies.handcrafted.features import Expressions
 from mecore.studies.handcrafted.fold import DUMMY, grid_of
 from mecore.studies.handcrafted.options import HandcraftedOptions
 from mecore.studies.handcrafted.study import HandcraftedStudy
 
+SETTING = "({}, {:g}, {:g}, {:g})"
 # Methods of the thesis' Table 3, and its rows.
 PRINTED = {DUMMY: "Baseline", "lbp_top_raw": "LBP-TOP", "mdmo": "MDMO",
            "sparse_mdmo": "Sparse MDMO"}  # fmt: skip
@@ -80,99 +78,81 @@ def told(scores: pd.DataFrame, subjects: Sequence[str]) -> str:
 
 def results(study: HandcraftedStudy, measure: str = "uf1") -> pd.DataFrame:
     """One measure of every method in every column (the form of Table 3)."""
-    scores = study.scores
-    return pd.DataFrame(
-        {
-            column: [cell(select(scores, column, name)[measure]) for name in study.methods]
-            for column in COLUMNS
-        },
-        index=[title_of(name) for name in study.methods],
-    )
+    return _by_method(study.scores[study.scores.measure == measure], "column")
 
 
 def per_class(study: HandcraftedStudy) -> pd.DataFrame:
     """F1 of each class, honest column."""
-    honest = {name: select(study.scores, "honest", name) for name in study.methods}
-    return pd.DataFrame(
-        {c: [cell(part[f"f1 {c}"]) for part in honest.values()] for c in study.task.classes},
-        index=[title_of(name) for name in honest],
-    )
+    scores = study.scores[study.scores.column == "honest"]
+    f1 = scores[scores.measure.str.startswith("f1 ")]
+    return _by_method(f1.assign(measure=f1.measure.str.removeprefix("f1 ")), "measure")
+
+
+def _by_method(scores: pd.DataFrame, columns: str) -> pd.DataFrame:
+    """Cells of scores: a row for every method, a column for every value of a column."""
+    parts = {
+        str(name): dict(part.set_index("method").iterrows())
+        for name, part in scores.groupby(columns, sort=False)
+    }
+    return score_table(parts, {title_of(name): name for name in scores.method.unique()})
 
 
 def settings(study: HandcraftedStudy) -> pd.DataFrame:
     """What was chosen: by the honest folds most often, and by the oracle; and how many tie."""
     rows = {}
     for name in study.task.methods:
-        true, grid = study.predictions(name), grid_of(name)
-        chosen = pd.Series(true.honest_settings()).mode().iloc[0]
-        scores = true.scores()
+        true, grid, learn = study.predictions(name), grid_of(name), find_descriptor(name).learn
+        scores, chosen = true.scores(), pd.Series(true.honest_settings()).mode().iloc[0]
+        size = MISSING if learn else f"{np.median(np.abs(study.task.gram(name))):.2g}"
         rows[title_of(name)] = {
-            "honest, most often": _setting(grid.settings[chosen]),
-            "oracle": _setting(grid.settings[true.oracle_setting()]),
+            "honest, most often": SETTING.format(*grid.settings[chosen]),
+            "oracle": SETTING.format(*grid.settings[true.oracle_setting()]),
             "settings": len(grid), "that differ": true.distinct(),
             "as good as the oracle": int((scores == scores.max()).sum()),
-            "|x·y|, median": _power(study.product(name)),
+            "|x·y|, median": size,
         }  # fmt: skip
     return pd.DataFrame(rows).T
-
-
-def _setting(values: Sequence[float]) -> str:
-    return "({}, {:g}, {:g}, {:g})".format(*values)
-
-
-def _power(value: float) -> str:
-    return MISSING if np.isnan(value) else f"{value:.2g}"
 
 
 def protocols(scores: pd.DataFrame) -> pd.DataFrame:
     """Macro-F1 under three protocols, and the person told; of `handcrafted.study.protocols`."""
     wanted = scores[scores.measure == np.where(scores.protocol == "person told", "accuracy", "uf1")]
-    wide = {
-        protocol: {title_of(row["method"]): cell(row) for _, row in part.iterrows()}
-        for protocol, part in wanted.groupby("protocol", sort=False)
-    }
-    return pd.DataFrame(wide).rename(columns={"person told": "person told (accuracy)"})
+    table = _by_method(wanted, "protocol")
+    return table.rename(columns={"person told": "person told (accuracy)"})
 
 
 def classifiers(study: HandcraftedStudy) -> pd.DataFrame:
     """Other classifiers beside the polynomial support vector machine, macro-F1."""
-    table = study.classifiers()
-    rows = {}
-    for name in study.task.compared:
-        own = table[(table.method == name) & (table.measure == "uf1")]
-        honest = {"polynomial SVM, honest": select(study.scores, "honest", name)["uf1"]}
-        others = {row.classifier: row for _, row in own.iterrows()}
-        rows[title_of(name)] = {k: cell(score) for k, score in (honest | others).items()}
-    return pd.DataFrame(rows).T
+    honest = study.scores[study.scores.column == "honest"]
+    table = pd.concat([honest.assign(classifier="polynomial SVM, honest"), study.classifiers()])
+    asked = (table.measure == "uf1") & table.method.isin(study.task.compared)
+    return _by_method(table[asked], "classifier")
 
 
 def timing(study: HandcraftedStudy, clip: Clip) -> pd.DataFrame:
     """Milliseconds of each descriptor for one clip, and seconds of its grid in one fold."""
-    seconds = study.grid_seconds()
+    seconds = pd.DataFrame([study.store.fold_seconds(p.key) for p in study.single()]).median()
     measured = study.store.timings(lambda: _descriptor_seconds(study, clip))
-    rows: dict[str, dict[str, float | None]] = {
-        "interpolation and flow": {"descriptor, ms": 1000 * measured["shared"]}
-    }
-    for name in study.task.methods:
-        rows[title_of(name)] = {"descriptor, ms": 1000 * measured[name],
-                                "settings": len(grid_of(name)),
-                                "grid of a fold, s": seconds[name]}  # fmt: skip
-    return pd.DataFrame(rows).T
+    shared = {"interpolation and flow": {"descriptor, ms": 1000 * measured["shared"]}}
+    return pd.DataFrame(shared | {
+        title_of(name): {"descriptor, ms": 1000 * measured[name], "settings": len(grid_of(name)),
+                         "grid of a fold, s": seconds[name]}
+        for name in study.task.methods
+    }).T  # fmt: skip
 
 
 def _descriptor_seconds(study: HandcraftedStudy, clip: Clip) -> dict[str, float]:
     """Seconds of what descriptors share and of each of them, warm."""
     given = Expressions(clip.item, study.task.options).materials[clip.number]
-    start = time.perf_counter()
-    for name in MATERIALS:
-        given[name]
-    took = {"shared": time.perf_counter() - start}
+    took: dict[str, float] = {}
+    with timed(took, "shared"):
+        for name in MATERIALS:
+            given[name]
     for name in study.task.methods:
         compute = find_descriptor(name).compute
         given.give(compute)
-        start = time.perf_counter()
-        given.give(compute)
-        took[name] = time.perf_counter() - start
+        with timed(took, name):
+            given.give(compute)
     return took
 
 
@@ -183,7 +163,7 @@ def beside_published(study: HandcraftedStudy, published: dict[str, Any], data: s
     parts = []
     for name, row in PRINTED.items():
         printed = pd.DataFrame({"accuracy": accuracy.loc[row], "macro-F1": f1.loc[row]})
-        printed.index = [f"{database} (oracle)" for database in printed.index]
+        printed = printed.rename(lambda database: f"{database} (oracle)")
         if name in study.methods:
             printed = beside(printed, study.scores, measures, name)
         else:
@@ -199,33 +179,23 @@ def dummy(published: dict[str, Any]) -> pd.DataFrame:
     and macro-F1 2 M / (N + M) / C. M is the whole number whose accuracy is printed.
     """
     accuracy, f1 = (printed_table(published, f"3 {m}") for m in ("accuracy", "F1-score"))
-    facts = printed_table(published, "protocol")
-    counts = printed_table(published, "2")
-    rows = {}
-    for database in accuracy.columns:
-        n, c = int(facts.loc["Samples", database]), int(facts.loc["Classes", database])
-        m = round(accuracy.loc["Baseline", database] * n)
-        confusion = np.zeros((c, c), int)
-        confusion[:, 0] = [m, n - m] + [0] * (c - 2)
-        largest = int(counts[database].max())
-        said = accuracy.loc["Baseline", database]
-        rows[database] = {
-            "N": n, "C": c, "M": m, "M / N": m / n, "printed accuracy": said,
-            "2M / (N + M) / C": macro_f1(confusion), "printed F1": f1.loc["Baseline", database],
-            "largest class in Table 2": largest, "its share": largest / counts[database].sum(),
-        }  # fmt: skip
-    return pd.DataFrame(rows).T
+    facts, counts = (printed_table(published, t)[accuracy.columns] for t in ("protocol", "2"))
+    n, c, said = facts.loc["Samples"], facts.loc["Classes"], accuracy.loc["Baseline"]
+    m = (said * n).round()
+    return pd.DataFrame({
+        "N": n, "C": c, "M": m, "M / N": m / n, "printed accuracy": said,
+        "2M / (N + M) / C": 2 * m / (n + m) / c, "printed F1": f1.loc["Baseline"],
+        "largest class in Table 2": counts.max(), "its share": counts.max() / counts.sum(),
+    })  # fmt: skip
 
 
 def choices() -> pd.DataFrame:
     """What the sources leave open, and what is done here: options, and what is none."""
-    rows: list[Mapping[str, str]] = [
-        {"choice": f"{r['topic']} ({r['name']})", "the sources": r["paper"],
-         "here": word(r["default"]), "why": r["why"]}
+    options = [
+        (f"{r['topic']} ({r['name']})", r["paper"], word(r["default"]), r["why"])
         for r in choice_table(HandcraftedOptions)
-    ]  # fmt: skip
-    rows += [dict(zip(rows[0], row, strict=True)) for row in _CHOICES]
-    return pd.DataFrame(rows)
+    ]
+    return pd.DataFrame([*options, *_CHOICES], columns=["choice", "the sources", "here", "why"])
 
 
 _CHOICES = [

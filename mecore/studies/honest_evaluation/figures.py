@@ -1,7 +1,5 @@
 """Figures of the chapter on honest evaluation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -23,34 +21,34 @@ ORACLES = {
     "oracle, step per subject": ("s", "oracle: best step of each subject"),
     BEST: ("P", "mean of best scores of subjects"),
 }
+# Permuted labels stand a little lower, so that marks do not cover each other.
+LIFT = {"true": 0.0, "permuted": -0.25}
 
 
 def draw_means(axes: NDArray[Any], data: FlowImages) -> NDArray[Any]:
     """Mean image of each class less that of all: a row a channel, a column a class; no person."""
-    masks = [(data.samples.label == name).to_numpy() for name in data.classes]
-    means = np.stack([data.images[mask].mean(axis=0) for mask in masks]) - data.images.mean(axis=0)
+    labels = data.samples.label.to_numpy()
+    own = np.stack([data.images[labels == name].mean(axis=0) for name in data.classes])
+    means = own - data.images.mean(axis=0)
     limit = float(np.quantile(np.abs(means), 0.99))
-    for column, (name, own) in enumerate(zip(data.classes, means, strict=True)):
+    for column, name in enumerate(data.classes):
         for row, channel in enumerate(CHANNELS):
             ax = axes[row, column]
-            image = ax.imshow(own[..., row], cmap=SIGNED, vmin=-limit, vmax=limit)
-            ax.set(xticks=[], yticks=[], title=name if not row else "")
-            if not column:
-                ax.set_ylabel(channel)
+            image = ax.imshow(means[column, ..., row], cmap=SIGNED, vmin=-limit, vmax=limit)
+            ax.set(xticks=[], yticks=[], title="" if row else name)
+            ax.set_ylabel("" if column else channel)
     axes.flat[0].figure.colorbar(image, ax=axes, shrink=0.6, label="difference from the mean")
     return axes
 
 
 def draw_steps(ax: Axes, study: FlowStudy, model: str) -> Axes:
     """UF1 after every epoch, each line a seed: honest networks and those on permuted labels."""
-    names = {"true": ("honest", "true labels"), "permuted": ("chance", "permuted labels")}
-    for labels in BOTH:
-        column, name = names[labels]
+    for labels, column in zip(BOTH, ("honest", "chance"), strict=True):
         steps = study.answers(model, labels).steps
         scores = step_scores(steps, study.task.truth, len(study.classes)).T
         epochs = np.arange(1, len(scores) + 1)
         lines = ax.plot(epochs, scores, color=PROTOCOL_COLOURS[column], lw=1)
-        lines[0].set_label(name)
+        lines[0].set_label(f"{labels} labels")
         if labels == "true":
             ax.plot(scores.argmax(axis=0) + 1, scores.max(axis=0), "^", mec="black",
                     color=PROTOCOL_COLOURS["oracle"], label="best epoch", zorder=3)  # fmt: skip
@@ -68,9 +66,12 @@ def draw_audit(ax: Axes, scores: pd.DataFrame, published: pd.DataFrame) -> Axes:
         for choice, (marker, name) in ORACLES.items():
             _draw_oracle(ax, by_column[column_of(choice, labels)], labels, marker, name)
     _draw_chance(ax, by_column["chance"])
-    _mark_published(ax, models, published)
-    ax.set_yticks(range(len(models)), models)
-    ax.set(xlabel="UF1", xlim=(0, 1), ylim=(-0.6, len(models) - 0.4))
+    printed = published.set_index("model").UF1
+    known = {row: models.index(model) + 0.22 for row, model in SAME.items() if model in models}
+    ax.plot(printed[list(known)], list(known.values()), "D", color=COLOURS["red"], ms=7,
+            mec="black", label="published, people (full composite)")  # fmt: skip
+    ax.set(yticks=range(len(models)), yticklabels=models, ylim=(-0.6, len(models) - 0.4),
+           xlabel="UF1", xlim=(0, 1))  # fmt: skip
     ax.grid(axis="x", color="0.9")
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=2)
     return ax
@@ -85,31 +86,17 @@ def _draw_honest(ax: Axes, scores: pd.DataFrame) -> None:
 
 
 def _draw_oracle(ax: Axes, scores: pd.DataFrame, labels: Labels, marker: str, name: str) -> None:
-    true = labels == "true"
-    ax.plot(
-        scores.score, np.arange(len(scores)) + _lift(labels), marker, mec="0.3", ms=7,
-        color=PROTOCOL_COLOURS["oracle" if true else "oracle on chance"],
-        label=name if true else f"{name}, permuted labels",
-    )  # fmt: skip
+    column = "oracle" if labels == "true" else "oracle on chance"
+    ax.plot(scores.score, np.arange(len(scores)) + LIFT[labels], marker, mec="0.3", ms=7,
+            color=PROTOCOL_COLOURS[column],
+            label=name if labels == "true" else f"{name}, permuted labels")  # fmt: skip
 
 
 def _draw_chance(ax: Axes, scores: pd.DataFrame) -> None:
-    places = np.arange(len(scores)) + _lift("permuted")
+    places = np.arange(len(scores)) + LIFT["permuted"]
     ax.hlines(places, scores.least, scores.most, "black", lw=1.5)
     ax.plot(scores.score, places, "o", mfc="white", mec=PROTOCOL_COLOURS["chance"], ms=8,
             label="chance: honest, permuted labels")  # fmt: skip
-
-
-def _mark_published(ax: Axes, models: list[str], published: pd.DataFrame) -> None:
-    printed = published.set_index("model").UF1
-    known = {row: models.index(model) + 0.22 for row, model in SAME.items() if model in models}
-    ax.plot(printed[list(known)], list(known.values()), "D", color=COLOURS["red"], ms=7,
-            mec="black", label="published, people (full composite)")  # fmt: skip
-
-
-def _lift(labels: Labels) -> float:
-    """Permuted labels stand a little lower, so that marks do not cover each other."""
-    return 0.0 if labels == "true" else -0.25
 
 
 def draw_averaging(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -118,8 +105,8 @@ def draw_averaging(ax: Axes, table: pd.DataFrame) -> Axes:
     colours = [COLOURS[c] for c in ("blue", "orange", "green", "red", "purple", "sky", "black")]
     for column, marker, colour in zip(table.columns, markers, colours, strict=True):
         ax.plot(table[column], range(len(table))[::-1], marker, color=colour, ms=7, label=column)
-    ax.set_yticks(range(len(table))[::-1], table.index)
-    ax.set(xlabel="«F1» (and UAR)", xlim=(0, 1), ylim=(-0.5, len(table) - 0.5))
+    ax.set(yticks=range(len(table))[::-1], yticklabels=table.index, ylim=(-0.5, len(table) - 0.5),
+           xlabel="«F1» (and UAR)", xlim=(0, 1))  # fmt: skip
     ax.grid(axis="x", color="0.9")
     ax.legend(frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
     return ax

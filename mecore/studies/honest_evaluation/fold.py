@@ -6,8 +6,6 @@ on the left-out subjects would have given is derived from the table ``steps``
 (`mecore.studies.honest_evaluation.scores`).
 """
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mecore.data.features import FlowImages
-from mecore.descriptors.flow.image_histograms import (
-    biwoof_of_images,
-    higo_of_images,
-    hoof_of_images,
-)
+from mecore.descriptors.flow import image_histograms
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan, FoldResult, permuted, timed
 from mecore.models.flow.networks import NETWORKS, first_weights
@@ -55,43 +49,30 @@ def _signed(images: Floats) -> Floats:
 class Classifier:
     """A classifier, the grid its settings are chosen from, and what it sees of flow images."""
 
-    make: Callable[[], Any]
+    model: Any
     grid: Mapping[str, Sequence[Any]]
     features: Callable[[Floats], NDArray[Any]] = _pixels
 
 
-def _logistic() -> Any:
-    # All components: a rotation changes nothing but the number of columns, and with it the time.
-    return make_pipeline(PCA(svd_solver="full"), LogisticRegression(max_iter=500, tol=1e-3))
-
-
-def _svm() -> Any:
-    return make_pipeline(StandardScaler(), SVC())
-
-
-_PENALTIES = {"svc__C": (0.1, 1, 10, 100)}
+# All components: a rotation changes nothing but the number of columns, and with it the time.
+_LOGISTIC = make_pipeline(PCA(svd_solver="full"), LogisticRegression(max_iter=500, tol=1e-3))
+_SVM, _PENALTIES = make_pipeline(StandardScaler(), SVC()), {"svc__C": (0.1, 1, 10, 100)}
 CLASSIFIERS: dict[str, Classifier] = {
-    "HOOF, SVM": Classifier(_svm, _PENALTIES, hoof_of_images),
-    "Bi-WOOF, SVM": Classifier(_svm, _PENALTIES, biwoof_of_images),
-    "HIGO, SVM": Classifier(_svm, _PENALTIES, higo_of_images),
-    "logistic regression": Classifier(_logistic, {"logisticregression__C": (0.001, 0.01, 0.1)}),
-    "most frequent class": Classifier(DummyClassifier, {"strategy": ("most_frequent",)}),
+    "HOOF, SVM": Classifier(_SVM, _PENALTIES, image_histograms.hoof_of_images),
+    "Bi-WOOF, SVM": Classifier(_SVM, _PENALTIES, image_histograms.biwoof_of_images),
+    "HIGO, SVM": Classifier(_SVM, _PENALTIES, image_histograms.higo_of_images),
+    "logistic regression": Classifier(_LOGISTIC, {"logisticregression__C": (0.001, 0.01, 0.1)}),
+    "most frequent class": Classifier(DummyClassifier(), {"strategy": ("most_frequent",)}),
 }
 MODELS = (*NETWORKS, *CLASSIFIERS)
 
 
 @dataclass(frozen=True)
 class FlowTask:
-    """Models on flow images; calling it runs some folds.
+    """Models on flow images, by their names in `MODELS`; calling it runs some folds.
 
-    Parameters
-    ----------
-    data : FlowImages
-        All samples.
-    models : tuple of str
-        Names in `MODELS`.
-    options : FlowOptions
-        Only the group ``training`` matters.
+    ``data`` are all samples (`mecore.evaluation.flow_images.open_flow_images`); of the options, the
+    group ``training`` matters only.
     """
 
     data: FlowImages
@@ -118,8 +99,7 @@ class FlowTask:
 
     def of(self, subjects: Sequence[str]) -> NDArray[np.bool_]:
         """Mask of the samples of some subjects."""
-        mask: NDArray[np.bool_] = self.data.samples.subject.isin(subjects).to_numpy()
-        return mask
+        return np.asarray(self.data.samples.subject.isin(subjects))
 
     def labels(self, plan: FoldPlan) -> NDArray[np.int64]:
         """Class indices that a fold sees: true, or permuted among its training subjects."""
@@ -152,10 +132,8 @@ class FlowTask:
             )  # fmt: skip
             # Graphs and their variables refer to each other; a large network's are half a gigabyte.
             gc.collect()
-        each = {name: seconds[name] / len(plans)}
-        return [
-            self._result(name, p, g, epochs - 1, each) for p, g in zip(plans, given, strict=True)
-        ]
+        each, parts = {name: seconds[name] / len(plans)}, zip(plans, given, strict=True)
+        return [self._result(name, plan, part, epochs - 1, each) for plan, part in parts]
 
     def fit(self, name: str, plans: Sequence[FoldPlan]) -> list[FoldResult]:
         """Fit every setting of a classifier; one is chosen without the left-out subjects."""
@@ -167,7 +145,7 @@ class FlowTask:
             given = np.zeros((len(settings), int(test.sum()), len(self.data.classes)))
             with timed(seconds, name):
                 for number, setting in enumerate(settings):
-                    model = clone(chosen.make()).set_params(**setting)
+                    model = clone(chosen.model).set_params(**setting)
                     model.fit(seen[train], labels[train])
                     given[number][:, model.classes_] = _probabilities(model, seen[test])
                 step = self._choose(chosen, seen[train], labels[train], train)
@@ -179,8 +157,9 @@ class FlowTask:
             return 0
         groups = self.data.samples.subject[train].to_numpy()
         folds = GroupKFold(min(self.options.inner_folds, len(set(groups))))
-        search = GridSearchCV(chosen.make(), dict(chosen.grid), scoring="f1_macro", cv=folds,
-                              refit=False)  # fmt: skip
+        search = GridSearchCV(
+            chosen.model, dict(chosen.grid), scoring="f1_macro", cv=folds, refit=False
+        )
         return int(search.fit(x, y, groups=groups).best_index_)
 
     def _result(

@@ -12,9 +12,7 @@ left-out subject.
   that the subject shows, then the mean over subjects. No confusion matrix belongs to it.
 """
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,14 +29,10 @@ CHOICES = (
 
 
 class Answers(NamedTuple):
-    """What one model says of every sample when its subject is left out.
+    """What one model says of every sample when its subject is left out, as classes.
 
-    Parameters
-    ----------
-    steps : array of int, (R, T, N)
-        Predicted class in R runs, after each of T epochs or with each setting of the grid.
-    honest : array of int, (R, N)
-        Prediction at the step that was fixed, or chosen among the training subjects.
+    ``steps`` (R, T, N) in R runs, after each of T epochs or with each setting of the grid;
+    ``honest`` (R, N) at the step that was fixed, or chosen among the training subjects.
     """
 
     steps: Ints
@@ -67,19 +61,11 @@ def step_scores(steps: Ints, truth: Ints, n_classes: int) -> NDArray[np.float64]
     return uf1_of(confusions_of(truth, steps, n_classes))
 
 
-def choose(answers: Answers, how: str, truth: Ints, subjects: Ints, n_classes: int) -> Ints:
+def choose(answers: Answers, how: str, truth: Ints, subjects: NDArray[Any], n_classes: int) -> Ints:
     """Predictions (R', N) that a habit of choosing would report.
 
-    Parameters
-    ----------
-    answers : Answers
-        Of one model.
-    how : str
-        One of `CHOICES` but the last, which has no predictions.
-    truth, subjects : array of int, (N,)
-        Class and subject of each sample.
-    n_classes : int
-        Number of classes.
+    ``how`` is one of `CHOICES` but the last, which has no predictions; ValueError for another.
+    ``truth`` and ``subjects`` (N,) are class and subject of each sample.
     """
     steps = answers.steps
     if how == "honest":
@@ -98,7 +84,7 @@ def choose(answers: Answers, how: str, truth: Ints, subjects: Ints, n_classes: i
 
 
 def best_of_subjects(
-    steps: Ints, truth: Ints, subjects: Ints, n_classes: int
+    steps: Ints, truth: Ints, subjects: NDArray[Any], n_classes: int
 ) -> NDArray[np.float64]:
     """Best F1 that any step reaches, mean over subjects, (R,), of predictions (R, T, N)."""
     best = []

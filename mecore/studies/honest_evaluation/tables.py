@@ -1,7 +1,5 @@
 """Tables of the chapter on honest evaluation."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Any
 
@@ -11,11 +9,12 @@ import pandas as pd
 from mecore.data.features import FlowImages
 from mecore.data.places import shared_folder
 from mecore.evaluation.folds import Labels
+from mecore.evaluation.study import BOTH
 from mecore.metrics.plausibility import published_values
 from mecore.models.choices import choice_table
 from mecore.models.flow.networks import NETWORKS, weight_shapes
 from mecore.models.flow.options import FlowOptions
-from mecore.report.scores import score_table, select
+from mecore.report.scores import score_table
 from mecore.report.tables import word
 from mecore.studies.honest_evaluation.fold import CLASSIFIERS, EPOCHS
 from mecore.studies.honest_evaluation.scores import CHOICES, column_of
@@ -94,18 +93,17 @@ def _by_model(scores: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return score_table(parts, {m: m for m in scores.method.unique()}, digits=3)
 
 
-def people_tables(study: FlowStudy) -> dict[str, pd.DataFrame]:
+def people_tables(study: FlowStudy) -> dict[Labels, pd.DataFrame]:
     """UF1 under every habit of choosing by kind of labels, to be kept; honest with its interval."""
     scores = study.scores[study.scores.measure == "uf1"]
     wide = scores.pivot(index="method", columns="column", values="score").loc[study.methods]
     tables = {}
-    for labels in ("true", "permuted"):
+    for labels in BOTH:
         names = {column_of(c, labels): c for c in CHOICES}
         tables[labels] = wide[list(names)].rename(columns=names).round(3).rename_axis("model")
-    limits = {m: select(scores, "honest", m)["uf1"] for m in study.methods}
-    tables["true"]["honest"] = pd.Series(
-        {m: f"{s.score:.3f} [{s.low:.3f}, {s.high:.3f}]" for m, s in limits.items()}
-    )
+    honest = scores[scores.column == "honest"].set_index("method")
+    cells = [f"{s.score:.3f} [{s.low:.3f}, {s.high:.3f}]" for s in honest.itertuples()]
+    tables["true"]["honest"] = pd.Series(cells, honest.index)
     return tables
 
 
@@ -116,12 +114,9 @@ def measured_on_people(labels: Labels = "true") -> pd.DataFrame:
 
 
 def people_beside(published: pd.DataFrame) -> pd.DataFrame:
-    """Printed UF1 of the same models beside those on people, and whether they lie in the interval.
+    """Printed UF1 of the same models (`published_rows`) beside those on people.
 
-    Parameters
-    ----------
-    published : DataFrame
-        See `published_rows`.
+    It also tells whether the printed ones lie in the interval of the honest ones.
     """
     people, printed = measured_on_people(), published.set_index("model").UF1
     others = printed[(published["step chosen by"] != "test epoch").to_numpy()]
@@ -142,11 +137,9 @@ def published_rows(published: dict[str, Any]) -> pd.DataFrame:
     """Published UF1 and UAR of the full composite, with what is known of the choice of the step."""
     values = published_values(published)
     wide = values.pivot(index=["row", "table"], columns="column", values="value").reset_index()
-    wide = wide.rename_axis(columns=None).rename(
-        columns={"row": "model", "table": "step chosen by"}
-    )
-    wide["step chosen by"] = wide["step chosen by"].replace("unclear", "not said")
-    return wide.sort_values("UF1")[["model", "UF1", "UAR", "step chosen by"]].reset_index(drop=True)
+    wide["step chosen by"] = wide.table.replace("unclear", "not said")
+    wide = wide.rename(columns={"row": "model"}).rename_axis(columns=None).sort_values("UF1")
+    return wide[["model", "UF1", "UAR", "step chosen by"]].reset_index(drop=True)
 
 
 def cost(study: FlowStudy) -> pd.DataFrame:

@@ -1,10 +1,8 @@
 """Figures of the MEAN chapter; each function takes axes and returns them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,28 +29,13 @@ Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """One expression, taken through the pipeline step by step.
 
-    Parameters
-    ----------
-    item, expression
-        What is looked at.
-    apex : int
-        Its strongest frame, annotated or found.
-    frame : array, (H, W, 3), uint8
-        First frame of the video.
-    box : Box
-        Its face.
-    crops : array, (n, 128, 128), uint8
-        Face crops of all frames.
-    points : array, (68, 2)
-        Landmarks on the crop.
-    flow : array, (128, 128, 2), float32
-        From onset to apex.
-    features : array, (42, 42, 3), float32
-        What the network sees of it.
+    Its apex is annotated or found; ``frame`` (H, W, 3) is the first of the video, and ``box`` its
+    face. Of the face crops (n, 128, 128) of all frames, ``points`` (68, 2) are the landmarks,
+    ``flow`` (128, 128, 2) leads from onset to apex, and ``features`` (42, 42, 3) and ``regions``
+    are what the network sees of it.
     """
 
     item: VideoItem
@@ -60,16 +43,11 @@ class Example:
     apex: int
     frame: Image
     box: Box
-    crops: NDArray[np.uint8]
+    crops: Image
     points: Floats
     flow: Floats
     features: Floats
     regions: list[Region]
-
-    @property
-    def strain(self) -> Floats:
-        """Optical strain of the flow, (128, 128)."""
-        return optical_strain(self.flow)
 
 
 def example(item: VideoItem, expression: Expression, options: MeanOptions) -> Example:
@@ -78,9 +56,9 @@ def example(item: VideoItem, expression: Expression, options: MeanOptions) -> Ex
     crops, points = face_crops(item.footage, options)
     number, known = item.expressions.index(expression), video_features(item, options)
     apex = known.apexes[number]
+    flow = optical_flow(crops[expression.onset], crops[apex], engine=options.engine)
     return Example(
-        item, expression, apex, frame, one_face(frame, options.faces), crops, points,
-        optical_flow(crops[expression.onset], crops[apex], engine=options.engine),
+        item, expression, apex, frame, one_face(frame, options.faces), crops, points, flow,
         known.recog[number], mean_regions(points, eyes=options.eyes),
     )  # fmt: skip
 
@@ -89,12 +67,11 @@ def examples(
     items: Sequence[VideoItem], classes: Sequence[str], options: MeanOptions
 ) -> list[Example]:
     """Take the first expression of each class through the pipeline."""
-    found = {}
+    first: dict[str | None, tuple[VideoItem, Expression]] = {}
     for item in items:
         for expression in item.expressions:
-            if expression.label in classes and expression.label not in found:
-                found[expression.label] = example(item, expression, options)
-    return [found[c] for c in classes if c in found]
+            first.setdefault(expression.label, (item, expression))
+    return [example(*first[c], options) for c in classes if c in first]
 
 
 def draw_preprocessing(axes: Sequence[Axes], shown: Example, database: Database) -> Sequence[Axes]:
@@ -114,11 +91,12 @@ def draw_preprocessing(axes: Sequence[Axes], shown: Example, database: Database)
 def draw_motion(axes: NDArray[Any], shown: Sequence[Example], database: Database) -> NDArray[Any]:
     """One row per expression: u, v and strain from onset to apex, on the outline of a face."""
     limit = max(float(np.percentile(np.abs(e.flow), 99.8)) for e in shown)
-    strain = max(float(np.percentile(e.strain, 99.8)) for e in shown)
-    for row, e in zip(axes, shown, strict=True):
+    strains = [optical_strain(e.flow) for e in shown]
+    most = max(float(np.percentile(strain, 99.8)) for strain in strains)
+    for row, e, strain in zip(axes, shown, strains, strict=True):
         faces.show_signed(row[0], e.flow[..., 0], limit, "u: → positive")
         faces.show_signed(row[1], e.flow[..., 1], limit, "v: ↓ positive")
-        faces.show_magnitude(row[2], e.strain, strain, "strain")
+        faces.show_magnitude(row[2], strain, most, "strain")
         outline = faces.outline_points(database, e.item.subject, e.points)
         for ax, colour in zip(row, ("0.4", "0.4", "0.85"), strict=True):
             faces.draw_outline(ax, outline, colour)
@@ -130,16 +108,15 @@ def draw_motion(axes: NDArray[Any], shown: Sequence[Example], database: Database
 
 def draw_learning(axes: Sequence[Axes], history: pd.DataFrame, fold: str) -> Sequence[Axes]:
     """Cross-entropy and accuracy of recognition by epoch, with and without transfer (Fig. 6)."""
-    stages = {"recognition": ("with transfer", "blue"),
-              "recognition without transfer": ("without transfer", "orange")}  # fmt: skip
-    for ax, measure, label in zip(
-        axes, ("error", "accuracy"), ("cross-entropy", "accuracy"), strict=True
-    ):
+    stages = {"recognition": ("with transfer", COLOURS["blue"]),
+              "recognition without transfer": ("without transfer", COLOURS["orange"])}  # fmt: skip
+    measures = {"error": "cross-entropy", "accuracy": "accuracy"}
+    for ax, (measure, label) in zip(axes, measures.items(), strict=True):
         for stage, (name, colour) in stages.items():
             rows = history[(history.stage == stage) & (history.fold == fold)]
-            ax.plot(rows.epoch, rows[measure], color=COLOURS[colour], label=f"{name}, training")
+            ax.plot(rows.epoch, rows[measure], color=colour, label=f"{name}, training")
             if f"monitor_{measure}" in rows:
-                ax.plot(rows.epoch, rows[f"monitor_{measure}"], color=COLOURS[colour], ls="--",
+                ax.plot(rows.epoch, rows[f"monitor_{measure}"], color=colour, ls="--",
                         label=f"{name}, subject {fold} (left out)")  # fmt: skip
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
     axes[0].legend(frameon=False)
@@ -149,13 +126,12 @@ def draw_learning(axes: Sequence[Axes], history: pd.DataFrame, fold: str) -> Seq
 def best_and_worst(study: MeanStudy, seed: int = 0) -> tuple[VideoItem, VideoItem]:
     """A video that was spotted well and one that was not: by its number of errors, then by name."""
     found = study.rows("honest", seed)
-    items = [item for item in study.task.items if item.expressions]
 
     def order(item: VideoItem) -> tuple[int, str]:
         hits = match_intervals(found[item.key].intervals, item.intervals, rule="maximum") >= 0
         return len(hits) + len(item.expressions) - 3 * int(hits.sum()), item.key
 
-    ranked = sorted(items, key=order)
+    ranked = sorted((item for item in study.task.items if item.expressions), key=order)
     return ranked[0], ranked[-1]
 
 
@@ -163,30 +139,30 @@ def heat(study: MeanStudy, shown: Sequence[Example]) -> dict[str, list[Floats]]:
     """Grad-CAM (14, 14) of each expression for both heads, by the network that left it out."""
     from mecore.models.gradcam import grad_cam
 
-    maps: dict[str, list[Floats]] = {"spotting": [], "recognition": []}
+    heats: dict[str, list[Floats]] = {"spotting": [], "recognition": []}
     for e in shown:
         network = study.network(e.item.subject)
-        shared = network.maps(e.features[None])
+        maps = network.maps(e.features[None])
         label = study.task.classes.index(str(e.expression.label))
-        maps["spotting"].append(grad_cam(network.spot, shared)[0])
-        maps["recognition"].append(grad_cam(network.recog, shared, label)[0])
-    return maps
+        heats["spotting"].append(grad_cam(network.spot, maps)[0])
+        heats["recognition"].append(grad_cam(network.recog, maps, label)[0])
+    return heats
 
 
 def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem) -> Axes:
     """Score of every frame of one video, with spotted and annotated intervals (Fig. 3)."""
-    frames, rows = (study.video(item, t) for t in (study.frames(), study.intervals()))
+    frames, rows = (study.video(item, study.table(t, seed=0)) for t in ("frames", "rows"))
     options, short, fps = study.task.options, study.task.short, item.fps
     half = int(frames.k_prime.iloc[0])
     smoothed = smooth(frames.spot, half, method=options.smoothing, width=options.smoothing_width)
-    seconds = frames.frame / fps
-    for number, row in enumerate(rows[rows.source == "annotated"].itertuples()):
-        ax.axvspan(row.onset / fps, row.offset / fps, color=COLOURS["green"], alpha=0.25, lw=0,
-                   label=None if number else "annotated")  # fmt: skip
-    top = float(np.nanmax(smoothed))
-    for number, row in enumerate(rows[rows.source == "spotted"].itertuples()):
-        ax.hlines(1.08 * top, row.onset / fps, row.offset / fps, color=COLOURS["red"], lw=4,
-                  label="" if number else "spotted")  # fmt: skip
+    seconds, top = frames.frame / fps, 1.08 * float(np.nanmax(smoothed))
+    draw: dict[str, Any] = {
+        "annotated": partial(ax.axvspan, color=COLOURS["green"], alpha=0.25, lw=0),
+        "spotted": partial(ax.hlines, top, color=COLOURS["red"], lw=4),
+    }
+    for source, own in rows.groupby("source"):
+        for number, row in enumerate(own.itertuples()):
+            draw[source](row.onset / fps, row.offset / fps, label="" if number else source)
     ax.plot(seconds, frames.spot, color="0.75", lw=0.8, label="score of a frame")
     ax.plot(seconds, smoothed, color=COLOURS["blue"], lw=1.6, label="smoothed")
     peaks = find_peaks(smoothed, half, p=options.p, single=short)
@@ -198,19 +174,14 @@ def draw_spotting(ax: Axes, study: MeanStudy, item: VideoItem) -> Axes:
 
 
 def draw_heat(
-    axes: NDArray[Any],
-    shown: Sequence[Example],
-    maps: dict[str, list[Floats]],
-    database: Database,
+    axes: NDArray[Any], shown: Sequence[Example], heats: dict[str, list[Floats]], database: Database
 ) -> NDArray[Any]:
     """One row per head, one column per expression: Grad-CAM on the face at its apex (Fig. 7)."""
-    for row, (head, heats) in zip(axes, maps.items(), strict=True):
-        for ax, e, one in zip(row, shown, heats, strict=True):
+    for row, (head, maps) in zip(axes, heats.items(), strict=True):
+        for ax, e, one in zip(row, shown, maps, strict=True):
             face = faces.face_or_blank(database, e.item.subject, e.crops[e.apex])
-            on_crop = faces.heat_on_crop(one, e.regions, CROP)
-            faces.show_heat(
-                ax, face, on_crop, f"{e.expression.label}" if head == "spotting" else ""
-            )
+            title = str(e.expression.label) if head == "spotting" else ""
+            faces.show_heat(ax, face, faces.heat_on_crop(one, e.regions, CROP), title)
             if not database.manifest.figures.may_show(e.item.subject):
                 faces.draw_outline(ax, faces.NEUTRAL)
         row[0].set_ylabel(head)

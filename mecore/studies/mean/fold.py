@@ -5,11 +5,9 @@ emotions and all ablations of smoothing and voting are derived from that
 (`mecore.studies.mean.rows`), without training again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,19 +16,19 @@ from numpy.typing import NDArray
 from mecore.errors import DataError
 from mecore.evaluation.folds import FoldPlan, FoldResult, permuted, rotated, timed
 from mecore.evaluation.videos import VideoItem
+from mecore.models.mean.inputs import Inputs
 from mecore.models.mean.options import MeanOptions
 from mecore.runtime import seed_of
-from mecore.spotting.labels import k_prime, pseudo_labels
-from mecore.spotting.sampling import balance
-from mecore.studies.mean.features import VideoFeatures, video_features
-from mecore.studies.mean.rows import frame_table
+from mecore.spotting.labels import balance, k_prime, pseudo_labels
+from mecore.studies.mean.features import video_features
+from mecore.studies.mean.rows import frame_table, interval_rows
 
 if TYPE_CHECKING:
     from mecore.models.mean.stacked import MeanStack
     from mecore.models.mean.training import Samples
 
-Floats = NDArray[np.float32]
 Plans = Sequence[FoldPlan]
+Weights = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,13 @@ class MeanTask:
 
     Parameters
     ----------
-    items : tuple of VideoItem
-        All videos.
-    classes : tuple of str
-        Emotion classes in the order of the network's output.
+    items, classes : tuple of VideoItem, tuple of str
+        All videos; emotion classes in the order of the network's output.
     options : MeanOptions
         The interpretation of the paper.
-    short : bool
-        One expression per video: the highest peak is taken, without threshold.
-    without_transfer : bool
-        Also train a recognition network of its own, with true labels (Table 9, Fig. 6).
+    short, without_transfer : bool
+        One expression per video: the highest peak is taken, without threshold. Also train a
+        recognition network of its own, with true labels (Table 9, Fig. 6).
     """
 
     items: tuple[VideoItem, ...]
@@ -60,83 +55,78 @@ class MeanTask:
     def __call__(self, plans: Plans) -> list[FoldResult]:
         """Train and test; tables ``frames``, ``history`` and ``weights`` go with the rows."""
         # Keras is imported where it trains: workers that compute flow do without it.
-        from mecore.models.mean import stacked, training
+        from mecore.models.mean.training import train_recognition, train_spotting
 
         seconds: dict[str, float] = {}
         videos = [video_features(item, self.options) for item in self.items]
         halves = [self.half_length(plan) for plan in plans]
-        seeds = [seed_of(p.seed, p.name) for p in plans]
-        starts = [
-            p.seed if self.options.same_start else s for p, s in zip(plans, seeds, strict=True)
-        ]
-        stack, alone = (
-            stacked.MeanStack(
-                [stacked.fresh(len(self.classes), self.options, np.random.default_rng([s, n]))
-                 for s in starts],
-                self.options, seed_of(seeds[0], f"dropout {n}"),
-            )
-            for n in range(2)
-        )  # fmt: skip
-        order = seed_of(plans[0].seed, "order")
-        parts = {}
+        without_transfer = self.without_transfer and plans[0].labels == "true"
+        stack = self._stack(plans, 0)
+        alone = self._stack(plans, 1) if without_transfer else None
+        how = self.options, seed_of(plans[0].seed, "order")
+        stages = {}
         with timed(seconds, "spotting"):
-            frames = self.frames(plans, halves, videos)
-            parts["spotting"] = training.train_spotting(stack, frames, self.options, order)
+            stages["spotting"] = train_spotting(stack, self.frames(plans, halves, videos), *how)
         samples = self.samples(plans, videos)
         with timed(seconds, "recognition"):
-            parts["recognition"] = training.train_recognition(stack, samples, self.options, order)
-        without = self.without_transfer and plans[0].labels == "true"
-        if without:
-            with timed(seconds, "recognition without transfer"):
-                parts["recognition without transfer"] = training.train_recognition(
-                    alone, samples, self.options, order, transfer=False
-                )
+            stages["recognition"] = train_recognition(stack, samples, *how)
+        if alone:
+            name = "recognition without transfer"
+            with timed(seconds, name):
+                stages[name] = train_recognition(alone, samples, *how, transfer=False)
         with timed(seconds, "inference"):
-            looked = self._look(plans, videos, stack, alone if without else None)
-        history = pd.concat([table.assign(stage=stage) for stage, table in parts.items()])
+            looked = [
+                self._look(plan, n, videos, stack, alone).assign(k_prime=halves[n])
+                for n, plan in enumerate(plans)
+            ]
+        history = pd.concat([table.assign(stage=stage) for stage, table in stages.items()])
+        seconds = {part: total / len(plans) for part, total in seconds.items()}
         return [
-            self._result(plan, n, looked[n].assign(k_prime=halves[n]), history, stack,
-                         {k: v / len(plans) for k, v in seconds.items()})
-            for n, plan in enumerate(plans)
-        ]  # fmt: skip
+            self._result(plan, frames, history[history["copy"] == n], stack.copy(n), seconds)
+            for n, (plan, frames) in enumerate(zip(plans, looked, strict=True))
+        ]
 
-    def _result(
-        self, plan: FoldPlan, number: int, frames: pd.DataFrame, history: pd.DataFrame,
-        stack: MeanStack, seconds: dict[str, float],
-    ) -> FoldResult:  # fmt: skip
-        from mecore.studies.mean.rows import interval_rows
+    def _stack(self, plans: Plans, number: int) -> "MeanStack":
+        """Fresh networks of some folds: with transfer (0), or without it (1)."""
+        from mecore.models.mean.stacked import MeanStack, fresh
 
-        own = [i for i in self.items if i.subject in plan.test]
-        rows = interval_rows(frames, own, self.classes, self.options, self.short)
-        curves = history[history["copy"] == number].drop(columns="copy").reset_index(drop=True)
-        tables = {"frames": frames, "history": curves, "weights": _weights_table(stack, number)}
-        return FoldResult(rows, tables, seconds | {"frames": float(len(frames))})
+        seeds = [seed_of(p.seed, p.name) for p in plans]
+        starts = [p.seed for p in plans] if self.options.same_start else seeds
+        rngs = [np.random.default_rng([start, number]) for start in starts]
+        copies = [fresh(len(self.classes), self.options, rng) for rng in rngs]
+        return MeanStack(copies, self.options, seed_of(seeds[0], f"dropout {number}"))
 
     def _look(
-        self, plans: Plans, videos: Sequence[VideoFeatures], stack: MeanStack,
-        alone: MeanStack | None,
-    ) -> list[pd.DataFrame]:  # fmt: skip
-        """What the network of each fold says of every frame of its left-out subjects."""
+        self, plan: FoldPlan, number: int, videos: Sequence[Inputs], stack: "MeanStack",
+        alone: "MeanStack | None",
+    ) -> pd.DataFrame:  # fmt: skip
+        """What the network of a fold says of every frame of its left-out subjects."""
         tables = []
-        for number, plan in enumerate(plans):
-            own = []
-            for item, video in zip(self.items, videos, strict=True):
-                if item.subject in plan.test:
-                    score, classes = (x[number] for x in stack(video.spot))
-                    other = alone(video.spot)[1][number] if alone else None
-                    own.append(frame_table(item, score, classes, other))
-            tables.append(pd.concat(own, ignore_index=True))
-        return tables
+        for item, video in zip(self.items, videos, strict=True):
+            if item.subject in plan.test:
+                score, classes = (x[number] for x in stack(video.spot))
+                other = alone(video.spot)[1][number] if alone else None
+                tables.append(frame_table(item, score, classes, other))
+        return pd.concat(tables, ignore_index=True)
+
+    def _result(
+        self, plan: FoldPlan, frames: pd.DataFrame, history: pd.DataFrame, weights: Weights,
+        seconds: dict[str, float],
+    ) -> FoldResult:  # fmt: skip
+        own = [item for item in self.items if item.subject in plan.test]
+        rows = interval_rows(frames, own, self.classes, self.options, self.short)
+        arrays = [(name, list(w.shape), w.ravel()) for name, w in weights.items()]
+        tables = {
+            "frames": frames, "history": history.drop(columns="copy").reset_index(drop=True),
+            "weights": pd.DataFrame(arrays, columns=["name", "shape", "values"]),
+        }  # fmt: skip
+        return FoldResult(rows, tables, seconds | {"frames": float(len(frames))})
 
     def half_length(self, plan: FoldPlan) -> int:
         """k', half the mean length of an expression, of the training subjects or of all."""
         everyone = self.options.k_prime_from == "all"
-        durations = [
-            offset - onset
-            for item in self.items
-            if everyone or item.subject in plan.train
-            for onset, _, offset in item.spans
-        ]
+        own = [i for i in self.items if everyone or i.subject in plan.train]
+        durations = [offset - onset for item in own for onset, _, offset in item.spans]
         if not durations:
             raise DataError("no micro-expression to train on", where=f"fold {plan.name}")
         return k_prime(durations)
@@ -147,73 +137,68 @@ class MeanTask:
             item.intervals, item.n_frames, k=k, k_prime=half, count=self.options.targets
         )
 
-    def frames(
-        self, plans: Plans, halves: Sequence[int], videos: Sequence[VideoFeatures]
-    ) -> Samples:
+    def frames(self, plans: Plans, halves: Sequence[int], videos: Sequence[Inputs]) -> "Samples":
         """Training frames of some folds, balanced for each; no fold draws on its left-out subjects.
 
         All folds take the frames that a draw puts first, so that they share most of them.
         """
-        from mecore.models.mean.training import Samples, features_of
+        from mecore.models.mean.training import Samples
 
+        lengths = [len(v.spot) for v in videos]
         told, kept = [], []
         for plan, half in zip(plans, halves, strict=True):
             rng = np.random.default_rng(seed_of(plan.seed, f"labels of {plan.name}"))
             each = [self.targets(i, v.k, half) for i, v in zip(self.items, videos, strict=True)]
             if plan.labels == "permuted":
                 each = [rotated(t, rng) for t in each]
-            told.append(np.concatenate(each))
-            own = np.repeat([i.subject in plan.train for i in self.items], [len(t) for t in each])
-            draw = np.random.default_rng(plan.seed).random(len(own))
-            mask = np.zeros(len(own), bool)
-            mask[np.flatnonzero(own)[balance(
-                told[-1][own], draw[own], ratio=self.options.negatives_per_positive,
-                rule=self.options.balance,
-            )]] = True  # fmt: skip
-            kept.append(mask)
+            # By the count of the paper the last frames have no target; how many depends on k'.
+            targets = np.concatenate([
+                np.pad(t.astype(np.int8), (0, n - len(t)), constant_values=-1)
+                for t, n in zip(each, lengths, strict=True)
+            ])  # fmt: skip
+            ours = np.repeat([i.subject in plan.train for i in self.items], lengths)
+            own = np.flatnonzero(ours & (targets >= 0))
+            draw = np.random.default_rng(plan.seed).random(len(targets))
+            ratio, rule = self.options.negatives_per_positive, self.options.balance
+            chosen = own[balance(targets[own], draw[own], ratio=ratio, rule=rule)]
+            told.append(targets)
+            kept.append(np.isin(np.arange(len(draw)), chosen))
         some = np.flatnonzero(np.any(kept, axis=0))
-        lengths = [len(t) for t in each]
-        places = np.stack([np.repeat(np.arange(len(each)), lengths),
-                           np.concatenate([np.arange(n) for n in lengths])], axis=1)  # fmt: skip
-        inputs = features_of([v.spot for v in videos], places[some])
-        return Samples(inputs, np.stack(told)[:, some], np.stack(kept)[:, some])
+        video = np.repeat(np.arange(len(each)), lengths)
+        frame = np.concatenate([np.arange(n) for n in lengths])
+        places = np.stack([video, frame], axis=1)[some]
+        return Samples(
+            # Read from memory maps as they are needed.
+            lambda part: np.stack([videos[v].spot[i] for v, i in places[part]]),
+            np.stack(told)[:, some],
+            np.stack(kept)[:, some],
+        )
 
-    def samples(self, plans: Plans, videos: Sequence[VideoFeatures]) -> Samples:
+    def samples(self, plans: Plans, videos: Sequence[Inputs]) -> "Samples":
         """Onset-apex features of the expressions with a class; the left-out ones are watched."""
         from mecore.models.mean.training import Samples
 
         known = [
-            (item.subject, self.classes.index(e.label), video.recog[n])
+            (item.subject, self.classes.index(e.label), features)
             for item, video in zip(self.items, videos, strict=True)
-            for n, e in enumerate(item.expressions)
+            for e, features in zip(item.expressions, video.recog, strict=True)
             if e.label is not None
         ]
         if not known:
             raise DataError(f"no sample of the classes {', '.join(self.classes)}")
-        subjects, classes, features = zip(*known, strict=True)
-        train, test = (
-            np.stack([np.isin(subjects, side) for side in sides])
-            for sides in ([p.train for p in plans], [p.test for p in plans])
-        )
+        subjects, classes, features = map(np.array, zip(*known, strict=True))
+        seen = np.stack([np.isin(subjects, plan.train) for plan in plans])
+        watched = np.stack([np.isin(subjects, plan.test) for plan in plans])
         told = []
-        for plan, mask in zip(plans, train, strict=True):
+        for plan, mask in zip(plans, seen, strict=True):
             if not mask.any():
                 raise DataError("no sample of any class to train on", where=f"fold {plan.name}")
-            labels = np.array(classes, np.int64)
-            if plan.labels == "permuted":
-                rng = np.random.default_rng(seed_of(plan.seed, f"classes of {plan.name}"))
-                labels = permuted(labels, rng, mask)
-            told.append(labels)
-        stacked = np.stack(features).astype(np.float32)
-        return Samples(lambda part: stacked[part], np.stack(told), train, test)
+            rng = np.random.default_rng(seed_of(plan.seed, f"classes of {plan.name}"))
+            told.append(permuted(classes, rng, mask) if plan.labels == "permuted" else classes)
+        return Samples(lambda part: features[part], np.stack(told), seen, watched)
 
 
-def _weights_table(stack: MeanStack, number: int) -> pd.DataFrame:
-    rows = [(k, list(w.shape), w.ravel()) for k, w in stack.copy(number).items()]
-    return pd.DataFrame(rows, columns=["name", "shape", "values"])
-
-
-def stored_weights(table: pd.DataFrame) -> dict[str, Any]:
+def stored_weights(table: pd.DataFrame) -> Weights:
     """Weights of a network from the table ``weights`` of its fold."""
     rows = table.to_dict("records")
     return {r["name"]: np.asarray(r["values"], np.float32).reshape(r["shape"]) for r in rows}

@@ -1,7 +1,5 @@
 """Tables of the MEAN chapter."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from typing import Any
@@ -11,24 +9,21 @@ import pandas as pd
 from mecore.descriptors.flow.engines import flow_pairs
 from mecore.models.choices import choice_table
 from mecore.models.mean.inputs import face_crops
-from mecore.models.mean.options import MeanOptions
+from mecore.models.mean.options import MeanOptions, preset
 from mecore.report.published import printed_table
 from mecore.report.scores import beside, column_table, score_table, select
 from mecore.report.tables import choice_rows, word
 from mecore.spotting.labels import flow_distance
-from mecore.studies.mean.study import MeanStudy
+from mecore.studies.mean.study import ORACLE_GRID, MeanStudy
 
-SPOTTING = {
+MEASURES = {
     "annotated": "n_annotated", "true positives": "tp", "false positives": "fp",
     "false negatives": "fn", "precision": "precision", "recall": "recall", "F1": "f1",
     "AP@[.5:.95], ranked": "ap_50_95", "AP@[.5:.95], as released": "ap_50_95_unranked",
-}  # fmt: skip
-RECOGNITION = {
     "recognised true positives": "recognition_n", "accuracy": "recognition_accuracy",
     "F1 of means (Eq. 21)": "recognition_f1_of_means", "UF1": "recognition_uf1",
-    "UAR": "recognition_uar",
+    "UAR": "recognition_uar", "STRS": "strs",
 }  # fmt: skip
-OVERALL = {"STRS": "strs"}
 ONE_PER_VIDEO = {
     "apex spotting rate": "asr", "apex error, frames": "apex_mae",
     "accuracy, all spotted": "all_accuracy", "F1 of means, all spotted": "all_f1_of_means",
@@ -39,40 +34,33 @@ HEADLINE = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means", "S
 
 def detailed(study: MeanStudy) -> pd.DataFrame:
     """Every measure of Table 5, and of Tables 2 and 3 for short videos."""
-    measures = SPOTTING | RECOGNITION | OVERALL | (ONE_PER_VIDEO if study.task.short else {})
-    return column_table(study.scores, measures)
+    return column_table(study.scores, MEASURES | (ONE_PER_VIDEO if study.task.short else {}))
 
 
 def smoothing_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Table 7: other smoothing of the same scores, with the printed values for CASME II."""
-    ways: dict[str, tuple[Any, float | None]] = {
-        "simple average": ("normalised", None),
-        "Gaussian (σ=1)": ("gaussian", 1.0), "Gaussian (σ=3)": ("gaussian", 3.0),
-        "exponential (τ=1)": ("exponential", 1.0), "exponential (τ=3)": ("exponential", 3.0),
-    }  # fmt: skip
-    options = study.task.options
+    names = ["simple average", "Gaussian (σ=1)", "Gaussian (σ=3)", "exponential (τ=1)",
+             "exponential (τ=3)"]  # fmt: skip
     settings = {
-        name: replace(options, smoothing=way, smoothing_width=width)
-        for name, (way, width) in ways.items()
+        name: {"options": replace(study.task.options, smoothing=way, smoothing_width=width)}
+        for name, (way, width) in zip(names, ORACLE_GRID["smoothing"], strict=True)
     }
     return _with_printed(study.variants(settings), published, "7")
 
 
 def voting_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Table 8: other frames that vote for the emotion, with the printed value for CASME II."""
-    cases: dict[str, Any] = {
-        "case 1, onset to apex": "onset_to_apex", "case 2, apex": "apex",
-        "case 3, onset to offset": "onset_to_offset",
-    }  # fmt: skip
-    options = study.task.options
-    settings = {name: replace(options, vote=vote) for name, vote in cases.items()}
-    return _with_printed(study.variants(settings), published, "8", ["CASME II"])
+    settings = {
+        f"case {n}, {word(vote)}": {"options": replace(study.task.options, vote=vote)}
+        for n, vote in enumerate(ORACLE_GRID["vote"], 1)
+    }
+    return _with_printed(study.variants(settings), published, "8")
 
 
 def transfer_ablation(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Table 9: recognition without and with transfer, of the same spotted intervals."""
-    heads = {"without transfer": "alone", "with transfer": "p"}
-    return _with_printed(study.variants(heads), published, "9", ["CASME II"])
+    heads = {"without transfer": {"head": "alone"}, "with transfer": {"head": "p"}}
+    return _with_printed(study.variants(heads), published, "9")
 
 
 def distance_ablation(studies: dict[float, MeanStudy], published: dict[str, Any]) -> pd.DataFrame:
@@ -82,14 +70,13 @@ def distance_ablation(studies: dict[float, MeanStudy], published: dict[str, Any]
 
 
 def _with_printed(
-    measured: dict[str, pd.DataFrame], published: dict[str, Any], table: str,
-    columns: list[str] | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    measured: dict[str, pd.DataFrame], published: dict[str, Any], table: str
+) -> pd.DataFrame:
     """Put printed values beside measured ones; both have their rows in the order of the paper."""
-    printed = printed_table(published, table)
-    printed = printed[columns] if columns else printed
     names = {"Spotting": "spotting F1", "Analysis": "recognition F1", "Overall": "STRS",
              "CASME II": "recognition F1"}  # fmt: skip
+    printed = printed_table(published, table)
+    printed = printed[[c for c in printed if c in names]]
     printed = printed.rename(columns=lambda c: f"{names[c]}, printed (CASME II)")
     ours = score_table({name: select(scores) for name, scores in measured.items()}, HEADLINE).T
     return pd.concat([ours, printed.set_axis(ours.index)], axis=1)
@@ -113,9 +100,7 @@ def choices() -> pd.DataFrame:
 def parameters() -> pd.DataFrame:
     """Parameters and operations of the network, beside what the paper states."""
     # Keras takes seconds to import; pages that need no network do without it.
-    from mecore.models.mean.cost import count_flops
-    from mecore.models.mean.network import build_mean
-    from mecore.models.mean.options import preset
+    from mecore.models.mean.network import build_mean, count_flops
 
     rows = {}
     for name, n_classes, reading in [
@@ -132,32 +117,24 @@ def layers(n_classes: int, options: MeanOptions) -> pd.DataFrame:
     """Layers of the network: output and number of parameters."""
     from mecore.models.mean.network import build_mean
 
-    network = build_mean(n_classes, options)
-    rows = [
+    return pd.DataFrame([
         {"part": part.name, "layer": layer.name,
          "output": "×".join(map(str, layer.output.shape[1:])), "parameters": layer.count_params()}
-        for part in (network.shared, network.spot, network.recog)
+        for part in build_mean(n_classes, options)
         for layer in part.layers
         if type(layer).__name__ not in ("InputLayer", "Dropout")
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+    ])  # fmt: skip
 
 
 def beside_published(study: MeanStudy, published: dict[str, Any]) -> pd.DataFrame:
     """Published rows of Table 5 above the measured columns."""
-    tables = {t: printed_table(published, t) for t in ("5S", "5A", "5")}
-    printed = {
-        name: {
-            "spotting F1": tables["5S"].loc["F1-score", name],
-            "recognition F1": tables["5A"].loc["F1-score", name],
-            "UF1": tables["5A"].loc["UF1", name], "UAR": tables["5A"].loc["UAR", name],
-            "STRS": tables["5"].loc["STRS", name],
-        }
-        for name in tables["5S"].columns
-    }  # fmt: skip
-    measures = {"spotting F1": "f1", "recognition F1": "recognition_f1_of_means",
-                "UF1": "recognition_uf1", "UAR": "recognition_uar", "STRS": "strs"}  # fmt: skip
-    return beside(pd.DataFrame(printed).T, study.scores, measures)
+    spotting, analysis, overall = (printed_table(published, t) for t in ("5S", "5A", "5"))
+    printed = pd.DataFrame({
+        "spotting F1": spotting.loc["F1-score"], "recognition F1": analysis.loc["F1-score"],
+        "UF1": analysis.loc["UF1"], "UAR": analysis.loc["UAR"], "STRS": overall.loc["STRS"],
+    })  # fmt: skip
+    measures = HEADLINE | {"UF1": "recognition_uf1", "UAR": "recognition_uar"}
+    return beside(printed, study.scores, measures)
 
 
 def cost(study: MeanStudy) -> pd.DataFrame:

@@ -1,10 +1,8 @@
 """Figures of the ROI CNN-LSTM chapter; each function takes axes and returns them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,74 +12,61 @@ from numpy.typing import NDArray
 
 from mecore.data.database import Database
 from mecore.evaluation.clips import Clip
-from mecore.models.roi.inputs import place_regions, region_names
+from mecore.models.roi.inputs import region_names
 from mecore.models.roi.options import RoiOptions
+from mecore.models.roi.relevance import NOT_ME
+from mecore.preprocessing import regions
 from mecore.preprocessing.apex import find_apex
-from mecore.preprocessing.regions import (
-    SIX,
-    RegionBox,
-    cut_patch,
-    patch_mask,
-    patch_size,
-    region_boxes,
-)
+from mecore.preprocessing.faces import landmarks, one_face
 from mecore.report import faces
 from mecore.report.scores import draw_bars
 from mecore.report.style import COLOURS, PROTOCOL_COLOURS
-from mecore.studies.roi_cnn_lstm.features import clip_patches, spans_of
+from mecore.studies.roi_cnn_lstm.clips import clip_patches, spans_of
 from mecore.studies.roi_cnn_lstm.study import RoiStudy
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
-REGION_COLOURS = dict(
-    zip(SIX, ("blue", "sky", "orange", "green", "yellow", "red"), strict=True)
-) | {"face": "purple"}
-LAYOUTS: dict[str, dict[str, Any]] = {
-    "boxes by landmarks": {"layout": "landmark"},
-    "fixed boxes, face enlarged": {"layout": "released", "enlarge": True},
-    "fixed boxes, as released": {"layout": "released", "enlarge": False},
-}
+# In the order of the six regions.
+REGION_COLOURS = ("blue", "sky", "orange", "green", "yellow", "red")
 
 
-@dataclass(frozen=True)
-class Example:
+def layouts(options: RoiOptions) -> dict[str, RoiOptions]:
+    """Title → options that differ in where the six regions lie."""
+    changes: dict[str, dict[str, Any]] = {
+        "boxes by landmarks": {"layout": "landmark"},
+        "fixed boxes, face enlarged": {"layout": "released", "enlarge": True},
+        "fixed boxes, as released": {"layout": "released", "enlarge": False},
+    }
+    return {title: replace(options, regions="six", **own) for title, own in changes.items()}
+
+
+class Example(NamedTuple):
     """The first frame of a clip as it may be shown: the face, or the outline of nobody.
 
-    Parameters
-    ----------
-    clip : Clip
-        What is looked at.
-    image : array, (H, W, 3), uint8
-        The frame, or a light grey area.
-    points : array, (68, 2)
-        Landmarks on it.
-    shown : bool
-        Whether it is the face.
+    The image is (H, W, 3) of uint8, a light grey area without a face; points, (68, 2), are the
+    landmarks on it.
     """
 
-    clip: Clip
     image: Image
     points: Floats
-    shown: bool
+    is_face: bool
 
-    def boxes(self, options: RoiOptions) -> list[RegionBox]:
+    def boxes(self, options: RoiOptions) -> list[regions.RegionBox]:
         """The regions on the image."""
-        return region_boxes(
-            self.points, self.image.shape[:2], options.layout, region_names(options),
-            enlarge=options.enlarge,
-        )  # fmt: skip
+        where = self.points, self.image.shape[:2], options.layout, region_names(options)
+        return regions.region_boxes(*where, enlarge=options.enlarge)
 
 
 def example(clip: Clip, databases: Sequence[Database], options: RoiOptions) -> Example:
     """Take the first frame of a clip, or the outline of nobody where it may not be shown."""
-    database = _database(clip, databases)
+    database = {d.manifest.id: d for d in databases}[clip.database]
     if database.manifest.figures.may_show(clip.item.subject):
         first = spans_of(clip.item, options)[clip.number][0]
         frame = clip.item.frames().read(first)
-        points, _ = place_regions(frame, options, f"{clip.name}")
-        return Example(clip, frame, points, True)
+        points = landmarks(frame, one_face(frame, options.faces, where=clip.name))
+        return Example(frame, points, True)
     blank = np.full((176, 168, 3), 235, np.uint8)
-    return Example(clip, blank, faces.NEUTRAL + np.array((20, 16), np.float32), False)
+    return Example(blank, faces.NEUTRAL + np.array((20, 16), np.float32), False)
 
 
 def _database(clip: Clip, databases: Sequence[Database]) -> Database:
@@ -90,12 +75,11 @@ def _database(clip: Clip, databases: Sequence[Database]) -> Database:
 
 def draw_layouts(axes: Sequence[Axes], shown: Example, options: RoiOptions) -> Sequence[Axes]:
     """One panel per layout: the six boxes on the face, and its brows, nose and mouth."""
-    for ax, (title, changes) in zip(axes, LAYOUTS.items(), strict=True):
+    for ax, (title, layout) in zip(axes, layouts(options).items(), strict=True):
         faces.show_image(ax, shown.image, title)
-        faces.draw_outline(ax, shown.points, "white" if shown.shown else "0.4")
-        reading = replace(options, regions="six", **changes)
-        for name, box, _ in shown.boxes(reading):
-            faces.show_boxes(ax, box, COLOURS[REGION_COLOURS[name]])
+        faces.draw_outline(ax, shown.points, "white" if shown.is_face else "0.4")
+        for region, colour in zip(shown.boxes(layout), REGION_COLOURS, strict=True):
+            faces.show_boxes(ax, region.box, COLOURS[colour])
         low, high = shown.points.min(axis=0), shown.points.max(axis=0)
         margin = 0.45 * (high[0] - low[0])
         ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(high[1] + margin, low[1] - margin))
@@ -104,31 +88,29 @@ def draw_layouts(axes: Sequence[Axes], shown: Example, options: RoiOptions) -> S
 
 def draw_patches(axes: NDArray[Any], shown: Example, options: RoiOptions) -> NDArray[Any]:
     """One row per layout, one column per region: the patch, its padding hatched."""
-    for row, (title, changes) in zip(axes, LAYOUTS.items(), strict=True):
-        reading = replace(options, regions="six", **changes)
-        for ax, region in zip(row, shown.boxes(reading), strict=True):
-            size = patch_size(region.name, 0.5)
-            faces.show_image(ax, cut_patch(shown.image, region, size))
-            mask = patch_mask(region, shown.image.shape[:2], size)
+    for row, (title, layout) in zip(axes, layouts(options).items(), strict=True):
+        for ax, region in zip(row, shown.boxes(layout), strict=True):
+            size = regions.patch_size(region.name, 0.5)
+            faces.show_image(ax, regions.cut_patch(shown.image, region, size))
+            mask = regions.patch_mask(region, shown.image.shape[:2], size)
             if (mask == 0).any():
                 padding = ax.contourf(1 - mask, [0.5, 1.5], colors="none", hatches=["///"])
                 padding.set(edgecolor="0.6", linewidth=0)
         row[0].set_ylabel(title, fontsize=8)
-    for ax, name in zip(axes[0], SIX, strict=True):
+    for ax, name in zip(axes[0], regions.SIX, strict=True):
         ax.set_title(name)
     return axes
 
 
 def draw_learning(axes: Sequence[Axes], study: RoiStudy) -> Sequence[Axes]:
     """Loss of each network by epoch, mean over the folds: training and left-out subjects."""
-    history = study.table("history")
-    names = [*study.task.regions, "all"]
-    for ax, name in zip(axes, names, strict=True):
-        part = history[history.region == name].groupby("epoch")[["loss", "monitor_loss"]].mean()
+    means = study.table("history").groupby(["region", "epoch"])[["loss", "monitor_loss"]].mean()
+    for ax, name in zip(axes, [*study.task.regions, "all"], strict=True):
+        part = means.loc[name]
         ax.plot(part.index, part.loss, color=COLOURS["blue"], label="training subjects")
         ax.plot(part.index, part.monitor_loss, color=COLOURS["red"], ls="--", label="left out")
-        ax.set(title="LSTMs, all regions" if name == "all" else f"CNN: {name}", ylim=(0, None))
-        ax.set(xlabel="epoch")
+        title = "LSTMs, all regions" if name == "all" else f"CNN: {name}"
+        ax.set(title=title, ylim=(0, None), xlabel="epoch")
     axes[0].set_ylabel("loss")
     axes[0].legend(frameon=False)
     return axes
@@ -163,9 +145,8 @@ def draw_leak(ax: Axes, scores: Mapping[str, Mapping[str, pd.Series]]) -> Axes:
 
 def shown_clips(study: RoiStudy) -> list[Clip]:
     """The first clip of each class."""
-    clips = study.task.clips
-    first = {name: [c for c in clips if c.label == name][:1] for name in study.task.classes}
-    return [c for found in first.values() for c in found if isinstance(c, Clip)]
+    first = {c.label: c for c in reversed(study.task.clips)}
+    return [c for name in study.task.classes if isinstance(c := first.get(name), Clip)]
 
 
 def region_heat(study: RoiStudy, clip: Clip) -> tuple[list[Image], list[Floats], list[str]]:
@@ -175,7 +156,6 @@ def region_heat(study: RoiStudy, clip: Clip) -> tuple[list[Image], list[Floats],
     """
     from mecore.models.gradcam import grad_cam
     from mecore.models.roi.network import split_cnn
-    from mecore.models.roi.relevance import NOT_ME
 
     options = study.task.options
     cnns, patches = study.cnns(clip.subject), clip_patches(clip, options)
@@ -185,18 +165,15 @@ def region_heat(study: RoiStudy, clip: Clip) -> tuple[list[Image], list[Floats],
     frame = patches.frames[min(max(apex - first, 0), len(patches.frames) - 1)]
     truth = study.task.truth(study.plan(clip.subject))
     labels = truth.regions[study.task.clips.index(clip)]
+    heats = []
     inputs = cnns.patches(frame[None], patches.mask[None])
-    pictures, heats, names = [], [], []
-    ends = np.cumsum([h * w for h, w in cnns.sizes])[:-1]
-    for model, x, label, flat, size in zip(
-        cnns.models, inputs, labels, np.split(frame, ends), cnns.sizes, strict=True
-    ):
+    for model, x, label, size in zip(cnns.models, inputs, labels, cnns.sizes, strict=True):
         body, head = split_cnn(model)
         heat = grad_cam(head, np.asarray(body(x)), int(label))[0]
         heats.append(np.asarray(cv2.resize(heat, size[::-1]), np.float32))
-        pictures.append(flat.reshape(*size, 3))
-        names.append([*study.task.classes, NOT_ME][label])
-    return pictures, heats, names
+    parts = np.split(frame, np.cumsum(cnns.pixels)[:-1])
+    pictures = [p.reshape(*size, 3) for p, size in zip(parts, cnns.sizes, strict=True)]
+    return pictures, heats, [[*study.task.classes, NOT_ME][label] for label in labels]
 
 
 def draw_heat(
@@ -204,7 +181,7 @@ def draw_heat(
 ) -> NDArray[Any]:
     """One row per clip, one column per region: what speaks for the label of the region."""
     for row, clip in zip(axes, clips, strict=True):
-        database = _database(clip, databases)
+        database = {d.manifest.id: d for d in databases}[clip.database]
         for ax, picture, heat, label in zip(row, *region_heat(study, clip), strict=True):
             seen = faces.face_or_blank(database, clip.item.subject, picture)
             faces.show_heat(ax, seen, heat, label)
