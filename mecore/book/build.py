@@ -18,7 +18,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mecore.book.execute import mark_of, run_chapter, seconds_file, stored_mark
-from mecore.book.pages import OTHER_SECONDS, PAGES, SCALES
+from mecore.book.pages import PAGES, SCALES, usual_seconds
 from mecore.book.preflight import check_build, check_places, check_references
 from mecore.book.progress import Progress, clock, expected_seconds, roughly, store_seconds
 from mecore.book.render import render
@@ -107,9 +107,8 @@ class _Build:
         phantoms = [name for name in PHANTOMS if not phantom_folder(name, scale).is_dir()]
         self.phantoms = phantoms if self.due else []
         self.lanes = min(_LANES, workers, max(len(self.due), 1))
-        usual = OTHER_SECONDS | {name: page.seconds for name, page in PAGES.items()}
-        known = {name: seconds[SCALES.index(scale)] for name, seconds in usual.items()}
-        expected = expected_seconds(known, scale)
+        names = (*PHANTOMS, *PAGES, "rendering")
+        expected = expected_seconds({n: usual_seconds(n, scale) for n in names}, scale)
         # The longest first: the last ones fill the gaps.
         self.due.sort(key=lambda name: -expected[name])
         parts = [*self.phantoms, *self.due, "rendering"]

@@ -10,6 +10,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +107,11 @@ def _execute(
     notebook: Path, aside: Path, parameters: dict[str, Any], out: Path, mark: str, progress: bool
 ) -> None:
     # Papermill takes a second to import: who only asks what is up to date does without it.
-    from unittest.mock import patch
-
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        # The kernel begins with this environment; that of this process stays as it was.
-        with patch.dict(os.environ, ENVIRONMENT):
+        with _environment(ENVIRONMENT):
             papermill.execute_notebook(
                 notebook,
                 aside,
@@ -134,6 +132,18 @@ def _execute(
     write_json(seconds_file(out), section_seconds(aside))
     data = load_manifest(parameters["dataset"]).name if "dataset" in parameters else None
     clean(aside, mark, data)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The environment that a kernel begins with; that of this process stays as it was."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _failed(out: Path) -> Path:

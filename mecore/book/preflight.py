@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mecore.book.chapter import chapter_notebook, check_parameters
-from mecore.book.pages import Page
+from mecore.book.pages import Page, listed_files
 from mecore.book.render import jupyter_book, place_mathjax
 from mecore.data.datasets import PHANTOMS, open_dataset
 from mecore.data.features import read_features
@@ -77,20 +75,11 @@ def check_references(folder: Path, pages: Mapping[str, Page]) -> None:
 
 
 def _contents(folder: Path, pages: Mapping[str, Page]) -> Iterator[str]:
-    contents = yaml.safe_load((folder / "_toc.yml").read_text(encoding="utf-8"))
-    listed = set(_files_of(contents))
+    listed = listed_files(folder)
     made = {f"chapters/{name}" for name in pages}
     written = {p.stem for p in folder.glob("*.md")}
     yield from (f"_toc.yml lists {x}, which nothing makes" for x in listed - made - written)
     yield from (f"_toc.yml does not list {x}" for x in (made | written) - listed)
-
-
-def _files_of(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        yield from (str(part[key]) for key in ("root", "file") if key in part)
-        part = list(part.values())
-    for below in part if isinstance(part, list) else ():
-        yield from _files_of(below)
 
 
 def _external(datasets: set[Any]) -> Iterator[str]:

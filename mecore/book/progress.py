@@ -17,7 +17,7 @@ from mecore.book.pages import SCALES
 from mecore.data.files import write_json
 from mecore.data.places import cache_home
 
-# Counting to a million on the machine on which `mecore.book.pages.Page.seconds` were measured.
+# Counting to a million on the machine on which `mecore.book.pages.SECONDS` were measured.
 _COUNT = 0.04
 # Seconds that the first estimate counts for, against what finished parts took.
 _TRUST = 30.0

@@ -17,7 +17,13 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(*modules: str) -> str:
-    """Return a digest of the import closure of modules, such as ``mecore.descriptors.mdmo``."""
+    """Return a digest of the import closure of some modules.
+
+    Parameters
+    ----------
+    modules : str
+        Names such as ``"mecore.descriptors.mdmo"``.
+    """
     return digest({name: _digest(name) for name in closure(modules)})
 
 

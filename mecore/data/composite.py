@@ -56,10 +56,15 @@ class Composite(Strict):
 
 @dataclass(frozen=True)
 class CompositeDatabase:
-    """A composite, opened: its tables, and by name the databases that its frames are read from.
+    """A composite, opened: its tables, and the databases that its frames are read from.
 
-    ``samples`` and ``videos`` are as in `Database`, but subjects carry the name of their database,
-    and samples have a column ``class``.
+    Parameters
+    ----------
+    parts : dict of Database
+        By name, each with its own root and layout.
+    samples, videos : DataFrame
+        As in `Database`; subjects carry the name of their database. Samples have a column
+        ``class``.
     """
 
     composite: Composite
@@ -120,8 +125,11 @@ def split_subject(subject: str, datasets: Iterable[str]) -> tuple[str, str]:
 def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:
     """Choose the samples of one database that belong to a composite.
 
-    They are the micro-expressions of its classes. They get a column ``class``, and subjects that
-    carry the name of the database.
+    Returns
+    -------
+    DataFrame
+        The micro-expressions of its classes, with the column ``class``, and subjects that carry
+        the name of the database.
     """
     class_of = {e: name for name, emotions in part.classes.items() for e in emotions}
     left_out = {(x.subject, x.video) for x in part.leave_out}
@@ -136,8 +144,17 @@ def take_part(part: Part, samples: pd.DataFrame) -> pd.DataFrame:
 def read_composite(name: str, roots: Mapping[str, Path]) -> pd.DataFrame:
     """Rebuild the samples table of a composite from annotation files alone.
 
-    ``roots`` holds the folder of each database by id. One that is not named, or an annotation file
-    that cannot be read, is a `DataError`.
+    Parameters
+    ----------
+    name : str
+        Such as ``"megc2019"``.
+    roots : mapping
+        Folder of each database by id.
+
+    Raises
+    ------
+    DataError
+        A root is not named, or an annotation file cannot be read.
     """
     tables = []
     for part in load_composite(name).parts:

@@ -70,10 +70,20 @@ class Database:
 
 
 def open_database(manifest: Manifest | str | Path, root: Path) -> Database:
-    """Open the user's copy of a database, as it was delivered, by its manifest or `load_manifest`.
+    """Open the user's copy of a database, as it was delivered.
 
-    A missing root, no video where the manifest says they lie, an annotated video that is not there,
-    an expression outside its video, or a row that is refused, are a `DataError`.
+    Parameters
+    ----------
+    manifest : Manifest, str or Path
+        The manifest, its id, or a YAML file.
+
+    Raises
+    ------
+    ManifestError
+        See `mecore.data.manifest.load_manifest`.
+    DataError
+        Missing root, no video where the manifest says they lie, an annotated video that is not
+        there, an expression outside its video, a row that is refused.
     """
     if not isinstance(manifest, Manifest):
         manifest = load_manifest(manifest)

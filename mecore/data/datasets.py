@@ -26,8 +26,15 @@ def phantom_root(
 ) -> Path:
     """Return the folder of a phantom, rendering it first if it is not there.
 
-    The ``small`` scale has fewer people and shorter videos. The number of processes that render
-    does not change a pixel; ``progress`` shows a bar in a terminal.
+    Parameters
+    ----------
+    name : {"phantom-short", "phantom-long"}
+    scale : {"full", "small"}
+        The default set, or fewer people and shorter videos.
+    workers : int
+        Processes that render; they do not change a pixel.
+    progress : bool
+        Show a bar in a terminal.
     """
     # The renderer is imported where a phantom is opened, and nowhere else in the library.
     from mecore.phantom import write_phantom

@@ -44,9 +44,15 @@ def file_set(name: str) -> dict[str, str]:
 def locate(name: str, path: str) -> Path:
     """Return a verified local copy of one file of a set, without any network.
 
-    ``name`` is that of a set, e.g. ``mean-weights``, ``path`` within it as in `file_set`. A file
-    that is not there (the message names the command that fetches it), or damaged, is an
-    `ExternalFileError`.
+    Parameters
+    ----------
+    name, path : str
+        Set, e.g. ``"mean-weights"``, and path within it, as in `file_set`.
+
+    Raises
+    ------
+    ExternalFileError
+        Not there (the message names the command that fetches it), or damaged.
     """
     hashes, about = file_set(name), registry()[name]
     if path not in hashes:
@@ -65,9 +71,14 @@ def locate(name: str, path: str) -> Path:
 
 
 def fetch(name: str, paths: Iterable[str] | None = None, *, progress: bool = False) -> list[Path]:
-    """Fetch a set, or some paths of it (see `locate`), from their owner; what is there is kept.
+    """Fetch a set, or some of its files, from their owner; files that are there are kept.
 
-    With ``progress``, a bar counts the files.
+    Parameters
+    ----------
+    name, paths
+        Set and paths within it, see `locate`; all of them by default.
+    progress : bool
+        Show a progress bar for each file.
     """
     hashes, about = file_set(name), registry()[name]
     box = pooch.create(

@@ -18,8 +18,17 @@ _ASIDE = ".aside-"
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Write a file aside and rename it, so that a reader never meets half of it.
 
-    ``write`` takes a temporary path of the same ending and writes to it. The folder is made if need
-    be; one that cannot be written, or a full disk, is a `DataError`, and what was there stays.
+    Parameters
+    ----------
+    path : Path
+        Final place; its folder is made if need be.
+    write : callable
+        Takes a temporary path of the same ending and writes to it.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written, or the disk is full. What was there stays as it was.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,9 +53,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def sweep(folder: Path, older_than: float = 0.0) -> None:
-    """Remove half-written files that a killed process has left anywhere in a folder.
+    """Remove half-written files that a killed process has left in a folder.
 
-    Those of less than ``older_than`` seconds may be somebody else's who is still writing.
+    Parameters
+    ----------
+    folder : Path
+        Looked through with all that is in it.
+    older_than : float
+        Seconds; younger ones may be somebody else's who is still writing.
     """
     for left in folder.rglob(f"{_ASIDE}*"):
         with suppress(FileNotFoundError):  # it has just got its name

@@ -29,7 +29,15 @@ Hit = tuple[dict[str, str], Path]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a copy that must be put right, or that should be known, and its place."""
+    """Something in a copy that must be put right, or that should be known.
+
+    Parameters
+    ----------
+    where : str
+        File, sheet, row and column, or folder.
+    what : str
+        What is wrong, or what was done about it.
+    """
 
     where: str
     what: str

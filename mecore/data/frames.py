@@ -26,7 +26,15 @@ FirstFrame = int | Literal["any", "gaps"]
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Frames kept as images in a folder, ``paths`` in the order of their numbers."""
+    """Frames kept as numbered images.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    paths : tuple of Path
+        Images in the order of their numbers, see `image_folder`.
+    """
 
     path: Path
     paths: tuple[Path, ...]
@@ -129,9 +137,14 @@ def missing_numbers(numbers: list[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """Frames of a video file, any that OpenCV's FFmpeg reads.
+    """Frames of a video file.
 
-    ``n_frames`` is what the container states. Reading fewer is an error (a truncated file).
+    Parameters
+    ----------
+    path : Path
+        Any file that OpenCV's FFmpeg reads.
+    n_frames : int
+        As the container states it. Reading fewer is an error (a truncated file).
     """
 
     path: Path
@@ -221,7 +234,12 @@ def clip_frames(
     frames : iterable
         Frames of the video; read once, as far as the last offset.
     spans : sequence of (onset, apex, offset)
-        They may overlap. The number of each is yielded with its frames when its offset has come.
+        They may overlap.
+
+    Yields
+    ------
+    (int, list)
+        Number of the expression and its frames, when its offset has come.
     """
     open_: dict[int, list[Image]] = {}
     last = max((offset for _, _, offset in spans), default=-1)

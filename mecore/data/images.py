@@ -49,8 +49,12 @@ def too_large(n_bytes: int, size: tuple[int, int] | None) -> str:
 def inspect_image(path: Path) -> tuple[tuple[int, int] | None, str]:
     """Look at the first and the last bytes of an image file.
 
-    Returned are width and height, where the header states them, and what is wrong (no file, empty,
-    no picture, cut off, too large), or nothing.
+    Returns
+    -------
+    size : tuple of int or None
+        Width and height, where the header states them.
+    problem : str
+        What is wrong (no file, empty, no picture, cut off, too large), or nothing.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as handle:

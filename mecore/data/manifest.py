@@ -29,8 +29,15 @@ def known_manifests() -> dict[str, Path]:
 def load_manifest(name: str | Path) -> Manifest:
     """Read a manifest by id, or from a YAML file of one's own.
 
-    ``casme2:5`` asks for another of its sets of classes. An unknown id or key, unreadable YAML, a
-    wrong type, a contradiction, or classes that do not exist, are a `ManifestError`.
+    Parameters
+    ----------
+    name : str or Path
+        Id or file; ``casme2:5`` asks for another of its sets of classes.
+
+    Raises
+    ------
+    ManifestError
+        Unknown id, unreadable YAML, unknown key, wrong type, contradiction, no such classes.
     """
     name = str(name)
     if chosen := re.fullmatch(r"(.+):([\w-]+)", name):

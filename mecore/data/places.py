@@ -7,7 +7,13 @@ import platformdirs
 
 
 def shared_folder(name: str) -> Path:
-    """Return ``data_manifests``, ``notebooks`` or ``book``, in the checkout or in the wheel."""
+    """Return a top-level folder of the study, in the checkout or in the wheel.
+
+    Parameters
+    ----------
+    name : str
+        ``"data_manifests"``, ``"notebooks"`` or ``"book"``.
+    """
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent / name
     return checkout if checkout.is_dir() else package / "_shared" / name

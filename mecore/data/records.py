@@ -139,10 +139,15 @@ TableRows = tuple[Table, list[Record]]
 
 
 def read_records(manifest: Manifest, path: Path, problems: list[Problem]) -> TableRows:
-    """Read the annotation sheet and its rows; those that cannot be read are added to the problems.
+    """Read the rows of the annotation sheet; those that cannot be read are added to the problems.
 
-    Records are those of `Table.records`, with ``bounds`` and ``further`` for the columns of that
-    name in the manifest.
+    Returns
+    -------
+    table : Table
+        The sheet.
+    records : list of dict
+        Field to text, as printed; ``row`` is the number that a spreadsheet shows, ``bounds`` and
+        ``further`` hold the columns of that name in the manifest.
     """
     sheet = manifest.annotations
     table = open_table(path, sheet.sheet, sheet.columns, sheet.header)

@@ -32,7 +32,7 @@ _TODO = "save the one table that is meant as .csv, and name it in the manifest"
 
 
 def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
-    """Read one sheet as rows of text, as they stand in the file, all of the same length.
+    """Read one sheet as rows of text.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def read_sheet(path: Path, sheet: int | str = 0) -> list[Row]:
         ``.xlsx``, ``.xls`` or ``.csv`` (comma, semicolon or tab; UTF-8, or UTF-16 with its mark).
     sheet : int or str
         Position or name of the sheet; ignored for CSV.
+
+    Returns
+    -------
+    list of list of str
+        Rows as they stand in the file, row 1 first, all of the same length.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mecore.book import pages, preflight, progress
-from mecore.book.pages import PAGES, Page
+from mecore.book.pages import PAGES, Page, listed_pages, usual_seconds
 from mecore.book.preflight import check_build, check_places
 from mecore.book.progress import Progress, expected_seconds, store_seconds, time_left
 from mecore.data.external import registry
@@ -41,7 +41,7 @@ def test_the_table_of_contents_and_the_pages_agree(book):
 
 def test_parameters_that_a_chapter_does_not_know_are_refused(book):
     with pytest.raises(MecoreError, match="no database is called 'phantom'"):
-        check_build(book, {"mean": Page("mean", "phantom", (1, 1))}, "small")
+        check_build(book, {"mean": Page("mean", "phantom")}, "small")
 
 
 def test_a_place_that_cannot_be_written_is_named(book, monkeypatch):
@@ -131,6 +131,14 @@ def test_a_terminal_has_one_line_that_changes(capsys, monkeypatch):
 
 @pytest.mark.parametrize("scale", pages.SCALES)
 def test_every_part_of_a_build_has_an_estimate(scale):
-    index = pages.SCALES.index(scale)
-    assert all(page.seconds[index] > 0 for page in PAGES.values())
-    assert {"phantom-short", "phantom-long", "rendering"} == set(pages.OTHER_SECONDS)
+    known = {*PAGES, "phantom-short", "phantom-long", "rendering"}
+    assert set(pages.SECONDS) <= known
+    assert all(usual_seconds(name, scale) > 0 for name in (*known, "a new page"))
+
+
+def test_a_line_in_the_table_of_contents_makes_a_page(book):
+    line = "      - file: chapters/mean-phantom-short\n"
+    contents = (book / "_toc.yml").read_text(encoding="utf-8")
+    new = contents.replace(line, line + line.replace("short", "tiny"))
+    (book / "_toc.yml").write_text(new, encoding="utf-8")
+    assert listed_pages(book) == PAGES | {"mean-phantom-tiny": Page("mean", "phantom-tiny")}

@@ -20,10 +20,6 @@ from filelock import FileLock
 from mecore.data.places import shared_folder
 
 PACKAGE = Path(__file__).parents[2] / "mecore"
-PAGES = """
-PAGES = {"tiny": Page("tiny", "", (1.0, 1.0))}
-OTHER_SECONDS = {"phantom-short": (1.0, 1.0), "phantom-long": (1.0, 1.0), "rendering": (9.0, 9.0)}
-"""
 # Neither phantoms nor a check of all references are needed to kill a build.
 QUICK = """
 PHANTOMS = ()
@@ -56,7 +52,7 @@ def study(tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
     shutil.copytree(PACKAGE, root / "mecore", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PACKAGE.parent / "data_manifests", root / "data_manifests")
-    for file, text in (("pages", PAGES), ("build", QUICK), ("execute", WAIT)):
+    for file, text in (("build", QUICK), ("execute", WAIT)):
         with (root / "mecore" / "book" / f"{file}.py").open("a", encoding="utf-8") as handle:
             handle.write(text)
     new = nbformat.v4
