@@ -161,9 +161,14 @@ def _rig(seed: int, subject: int) -> Rig:
 def skin_flow(rig: Rig, first: State, second: State, size: int) -> tuple[Field, Bools, Floats]:
     """Displacement of the skin from one state to another at every pixel of the first.
 
-    Flow (size, size, 2) float32 in pixels, x right, y down, 0 where it is not known; known (size,
-    size), whether the pixel shows skin (or hair, or backdrop), not the inside of eyes or mouth; and
-    the canonical points of the pixels (size, size, 2).
+    Returns
+    -------
+    flow : ndarray (size, size, 2) float32
+        Pixels, x right, y down; 0 where it is not known.
+    known : ndarray (size, size) bool
+        Whether the pixel shows skin (or hair, or backdrop), not the inside of eyes or mouth.
+    canonical : ndarray (size, size, 2)
+        Canonical points of the pixels.
     """
     x, y = pixel_grid(size)
     canonical, known = rig.backward(first, x, y)
@@ -177,9 +182,15 @@ def skin_flow(rig: Rig, first: State, second: State, size: int) -> tuple[Field, 
 def true_flow(root: Path | str, subject: str, video: str, i: int, j: int) -> tuple[Field, Bools]:
     """Dense flow of the skin from frame i to frame j (from 0), and where it is defined.
 
-    Flow (H, W, 2) float32, pixels, x right, y down: what is at (x, y) in frame i is at (x, y) +
-    flow in frame j. Mask (H, W), the skin of the face: without hair, ears, neck, eyes, inside of
-    the mouth, backdrop. Otherwise as `load_truth`; OptionError for a frame not in the video.
+    Other parameters and errors are those of `load_truth`; a frame that is not in the video is an
+    OptionError.
+
+    Returns
+    -------
+    flow : ndarray (H, W, 2) float32
+        Pixels, x right, y down: what is at (x, y) in frame i is at (x, y) + flow in frame j.
+    mask : ndarray (H, W) bool
+        Skin of the face: without hair, ears, neck, eyes, inside of the mouth, backdrop.
     """
     root = Path(root)
     spec, index, folder, stored = _load(root, subject, video)

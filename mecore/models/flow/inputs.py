@@ -18,17 +18,28 @@ CROP = 128
 
 
 def onset_apex_images(footage: Footage, spans: Sequence[Span], options: Any) -> Floats:
-    """Flow images of a whole video, which is decoded once: (n_spans, 28, 28, 3) of float32.
+    """Flow images of a whole video, which is decoded once.
 
     Parameters
     ----------
     footage : Footage
-        Its frames; the face of the first one is cut out of all. FaceError if it shows none, or
-        several; DataError if a frame cannot be read.
+        Its frames; the face of the first one is cut out of all.
     spans : sequence of (onset, apex, offset)
         Its expressions.
     options : object
         The group ``features`` of `mecore.models.flow.options.FlowOptions`.
+
+    Returns
+    -------
+    array, (n_spans, 28, 28, 3), float32
+        See `mecore.descriptors.flow.image.flow_image`.
+
+    Raises
+    ------
+    FaceError
+        No face, or several, in the first frame.
+    DataError
+        A frame cannot be read.
     """
     images: dict[int, Floats] = {}
     for number, frames in clip_frames(_faces(footage, options.faces), spans):

@@ -24,7 +24,17 @@ _SMALLEST = 1e-7
 def class_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
     """Inverse class frequency, α_c = N / (K n_c) with K the number of classes that occur.
 
-    Labels, (N,), are those of the training samples; a class that does not occur weighs 0.
+    Parameters
+    ----------
+    labels : array of int, (N,)
+        Classes of the training samples.
+    n_classes : int
+        Number of classes, occurring or not.
+
+    Returns
+    -------
+    array, (n_classes,), float32
+        0 for a class that does not occur.
 
     Examples
     --------

@@ -13,8 +13,7 @@ from keras import initializers, layers
 
 from mecore.models.roi.options import RoiOptions
 
-FEATURES = 20
-UNITS = 120
+FEATURES, UNITS = 20, 120
 BRANCHES = (1, 3, 5, 7)
 
 

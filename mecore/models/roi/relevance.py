@@ -59,5 +59,19 @@ def reacts_by_units(units: Sequence[int], names: Sequence[str] = SIX) -> NDArray
 
 
 def region_labels(labels: Ints, reacts: NDArray[np.bool_], n_classes: int) -> Ints:
-    """Labels (n, R): classes (n,) of clips where a region reacts, (n, R), else ``n_classes``."""
+    """Labels of the region CNNs: the class where the region reacts, else ``n_classes``.
+
+    Parameters
+    ----------
+    labels : array of int, (n,)
+        Classes of the clips.
+    reacts : array of bool, (n, R)
+        Whether the region takes part in the clip.
+    n_classes : int
+        Number of classes, which is also the number of «not me».
+
+    Returns
+    -------
+    array of int, (n, R)
+    """
     return np.where(reacts, labels[:, None], n_classes)
