@@ -21,8 +21,8 @@ Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 # Of Keras' batch normalisation.
 _EPSILON, _MOMENTUM = 1e-3, 0.99
-# Samples that are asked about at a time: their maps stay in the processor's cache.
-_PART = 8
+# Samples times copies that are asked at a time: their maps stay in the processor's cache.
+_PART = 64
 
 
 def fresh(n_classes: int, options: MeanOptions, rng: np.random.Generator) -> dict[str, Floats]:
@@ -78,6 +78,11 @@ class MeanStack:
     def copy(self, number: int) -> dict[str, Floats]:
         """Weights of one copy as they are now."""
         return {key: weight[number].numpy() for key, weight in self.weights.items()}
+
+    def load(self, copies: Sequence[Weights]) -> None:
+        """Take over the weights of other copies, as many as there are."""
+        for key, weight in self.weights.items():
+            weight.assign(np.stack([c[key] for c in copies]))
 
     def trainable(self, *parts: str) -> list[Any]:
         """Variables of ``"shared"``, ``"spot"`` or ``"recog"`` that training moves."""
@@ -151,8 +156,9 @@ class MeanStack:
     def __call__(self, features: Floats) -> tuple[Floats, Floats]:
         """Scores (F, n) and class probabilities (F, n, C) of features (n, 42, 42, 3)."""
         # Asked about nothing, too: then the answers are empty arrays of the right shape.
-        parts = [self._asked(np.ascontiguousarray(features[i : i + _PART]))
-                 for i in range(0, max(1, len(features)), _PART)]  # fmt: skip
+        size = max(1, _PART // self.size)
+        parts = [self._asked(np.ascontiguousarray(features[i : i + size]))
+                 for i in range(0, max(1, len(features)), size)]  # fmt: skip
         scores, classes = (np.concatenate(p, axis=1) for p in zip(*parts, strict=True))
         return scores, classes
 

@@ -75,16 +75,14 @@ class MeanTask:
             with timed(seconds, name):
                 stages[name] = train_recognition(alone, samples, *how, transfer=False)
         with timed(seconds, "inference"):
-            looked = [
-                self._look(plan, n, videos, stack, alone).assign(k_prime=halves[n])
-                for n, plan in enumerate(plans)
-            ]
+            looked = self._look(plans, videos, [stack, alone] if alone else [stack])
         history = pd.concat([table.assign(stage=stage) for stage, table in stages.items()])
         seconds = {part: total / len(plans) for part, total in seconds.items()}
         return [
-            self._result(plan, frames, history[history["copy"] == n], stack.copy(n), seconds)
-            for n, (plan, frames) in enumerate(zip(plans, looked, strict=True))
-        ]
+            self._result(plan, looked[n].assign(k_prime=half), history[history["copy"] == n],
+                         stack.copy(n), seconds)
+            for n, (plan, half) in enumerate(zip(plans, halves, strict=True))
+        ]  # fmt: skip
 
     def _stack(self, plans: Plans, number: int) -> "MeanStack":
         """Fresh networks of some folds: with transfer (0), or without it (1)."""
@@ -97,17 +95,25 @@ class MeanTask:
         return MeanStack(copies, self.options, seed_of(seeds[0], f"dropout {number}"))
 
     def _look(
-        self, plan: FoldPlan, number: int, videos: Sequence[Inputs], stack: "MeanStack",
-        alone: "MeanStack | None",
-    ) -> pd.DataFrame:  # fmt: skip
-        """What the network of a fold says of every frame of its left-out subjects."""
+        self, plans: Plans, videos: Sequence[Inputs], stacks: "Sequence[MeanStack]"
+    ) -> list[pd.DataFrame]:
+        """What the network of each fold says of every frame of its left-out subjects."""
+        from mecore.models.mean.stacked import MeanStack
+
+        # One copy at a time: what the others would say of these subjects is of no use.
+        singles = [MeanStack([stack.copy(0)], self.options) for stack in stacks]
         tables = []
-        for item, video in zip(self.items, videos, strict=True):
-            if item.subject in plan.test:
-                score, classes = (x[number] for x in stack(video.spot))
-                other = alone(video.spot)[1][number] if alone else None
-                tables.append(frame_table(item, score, classes, other))
-        return pd.concat(tables, ignore_index=True)
+        for number, plan in enumerate(plans):
+            for single, stack in zip(singles, stacks, strict=True):
+                single.load([stack.copy(number)])
+            own = []
+            for item, video in zip(self.items, videos, strict=True):
+                if item.subject in plan.test:
+                    answers = [single(video.spot) for single in singles]
+                    emotions = [classes[0] for _, classes in answers]
+                    own.append(frame_table(item, answers[0][0][0], *emotions))
+            tables.append(pd.concat(own, ignore_index=True))
+        return tables
 
     def _result(
         self, plan: FoldPlan, frames: pd.DataFrame, history: pd.DataFrame, weights: Weights,
