@@ -326,9 +326,7 @@ def predict_kernels(
 
     Returns
     -------
-    predicted : array, (p, m), uint8
-    solved : int
-        Two-class problems that had to be solved: at most one per pair of classes and bound.
+    array, (p, m), uint8
     """
     sizes = np.bincount(labels, minlength=n_classes)
     predicted = np.zeros((bounds.size, len(across)), np.uint8)
