@@ -17,12 +17,12 @@ SECONDS = {
     "phantom-short": (40.0, 6.0),
     "phantom-long": (60.0, 7.0),
     "rendering": (8.0, 7.0),
-    "data": (150.0, 30.0),
-    "mean-phantom-short": (420.0, 42.0),
-    "mean-phantom-long": (480.0, 42.0),
-    "handcrafted-phantom-short": (480.0, 38.0),
-    "dense_lstm-phantom-long": (480.0, 72.0),
-    "roi_cnn_lstm-phantom-short": (600.0, 95.0),
+    "data": (150.0, 26.0),
+    "mean-phantom-short": (870.0, 38.0),
+    "mean-phantom-long": (1050.0, 40.0),
+    "handcrafted-phantom-short": (300.0, 24.0),
+    "dense_lstm-phantom-long": (690.0, 70.0),
+    "roi_cnn_lstm-phantom-short": (1450.0, 108.0),
     "honest_evaluation": (420.0, 36.0),
 }
 _OF_A_NEW_PAGE = (400.0, 40.0)
