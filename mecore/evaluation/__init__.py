@@ -1,1 +1,1 @@
-"""Splits, the fold runner, stored rows, and the tasks of the chapters."""
+"""What studies share: the study engine, folds, the runner, stored rows, caches, statistics."""

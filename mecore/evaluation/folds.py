@@ -20,17 +20,26 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """One fold; DataError if a subject stands on two sides, or nobody is trained or tested on.
+    """One fold.
 
     Parameters
     ----------
-    name, seed : str, and int
-        Unique in its run, and the seed of the run; the fold derives its own from both.
-    train, test, validation : tuple of str
-        Subjects that are fitted on, that are left out, and on whom settings are chosen.
+    name : str
+        Unique in its run; also the name of the file that keeps the result.
+    train, test : tuple of str
+        Subjects that are fitted on, and subjects that are left out.
+    validation : tuple of str
+        Subjects on whom settings are chosen; part of neither.
+    seed : int
+        Seed of the run; the fold derives its own from it and its name.
     labels : {"true", "permuted"}
         With permuted labels of the training subjects, the fold measures chance: classes are
         shuffled among their samples, annotated intervals are rotated in each of their videos.
+
+    Raises
+    ------
+    DataError
+        A subject stands on two sides, or a side that must not be empty is.
     """
 
     name: str
@@ -132,14 +141,30 @@ def across_databases(
     database_of: Mapping[str, str], train: Sequence[str], test: str, seed: int = 0,
     labels: Labels = "true",
 ) -> FoldPlan:  # fmt: skip
-    """Plan one fold that trains on some databases and tests on another: ``casme2-to-samm``.
+    """Plan one fold that trains on some databases and tests on another.
 
     Parameters
     ----------
-    database_of, train, test : mapping of str to str, sequence of str, and str
-        Subject → its database, and the databases; OptionError if one has no subject.
+    database_of : mapping of str to str
+        Subject → its database.
+    train : sequence of str
+        Databases to train on.
+    test : str
+        Database to test on.
     seed, labels
         See `FoldPlan`.
+
+    Raises
+    ------
+    OptionError
+        No subject of a database.
+    DataError
+        The same database on both sides.
+
+    Examples
+    --------
+    >>> across_databases({"casme2-01": "casme2", "samm-006": "samm"}, ["casme2"], "samm").name
+    'casme2-to-samm'
     """
     known = set(database_of.values())
     for name in (*train, test):
@@ -149,3 +174,18 @@ def across_databases(
     ending = "" if labels == "true" else f"-{labels}"
     name = f"{'+'.join(sorted(train))}-to-{test}{ending}"
     return FoldPlan(name, tuple(sides[0]), tuple(sides[1]), seed=seed, labels=labels)
+
+
+def leave_one_database_out(
+    database_of: Mapping[str, str], seed: int = 0, labels: Labels = "true"
+) -> list[FoldPlan]:
+    """Plan one fold per database, with all others to train on; see `across_databases`.
+
+    Examples
+    --------
+    >>> [f.name for f in leave_one_database_out({"a-1": "a", "b-1": "b", "c-1": "c"})]
+    ['b+c-to-a', 'a+c-to-b', 'a+b-to-c']
+    """
+    names = sorted(set(database_of.values()))
+    others = {test: [n for n in names if n != test] for test in names}
+    return [across_databases(database_of, others[test], test, seed, labels) for test in names]

@@ -33,8 +33,6 @@ def run_folds(
 ) -> None:
     """Run a task on every fold that is not stored yet.
 
-    MecoreError if one fails: the others are finished and stored, a second run begins after them.
-
     Parameters
     ----------
     task : callable
@@ -43,10 +41,17 @@ def run_folds(
     groups : iterable of sequence of FoldPlan
         Folds that are run at once. They are those of the whole run whatever is stored already, so
         that a resumed one repeats it.
-    store, executor : RunStore, and concurrent.futures.Executor
-        Where results are kept, and where folds run; it does not change the result.
+    store : RunStore
+        Where results are kept. Folds that are there are not computed again.
+    executor : concurrent.futures.Executor
+        Where folds run. It does not change the result.
     progress : bool
         Show a bar in a terminal.
+
+    Raises
+    ------
+    MecoreError
+        A fold failed. The others are finished and stored, and a second run begins after them.
     """
     groups = [list(group) for group in groups]
     waiting: dict[Future[Any], Group] = {}

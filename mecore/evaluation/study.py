@@ -49,8 +49,10 @@ class Execution:
 
     Parameters
     ----------
-    workers, progress : int or str, and bool
-        Processes, or the address of a Dask scheduler; whether to show bars in a terminal.
+    workers : int or str
+        Processes, or the address of a Dask scheduler.
+    progress : bool
+        Show bars in a terminal.
     results : Path
         Where runs are stored; what is there is not computed again.
     """
@@ -102,8 +104,10 @@ class Study(Generic[T]):
     ----------
     task : object
         What is run: items, options, and how one fold is fitted and asked.
-    plans, store : tuple of FoldPlan, and RunStore
-        All folds and their results.
+    plans : tuple of FoldPlan
+        All folds.
+    store : RunStore
+        Their results.
     """
 
     task: T
@@ -133,14 +137,23 @@ class Study(Generic[T]):
     ) -> Self:
         """Run what is not stored yet.
 
-        MecoreError if items cannot be used or folds fail; what was computed is kept.
-
         Parameters
         ----------
-        task, plans : callable, and sequence of FoldPlan
-            See `mecore.evaluation.runner.run_folds` and `all_plans`.
+        task : callable
+            See `mecore.evaluation.runner.run_folds`.
+        design : Design
+            What the run is.
+        plans : sequence of FoldPlan
+            All folds; see `all_plans`.
+        how : Execution
+            How it is run.
         prepare : callable
             Computes features; called if a fold is missing.
+
+        Raises
+        ------
+        MecoreError
+            Items that cannot be used, or folds that failed; what was computed is kept.
         """
         known = {**design.parameters, "folds": sorted({p.test for p in plans})}
         store = open_run(how.results, design.chapter, design.dataset, known, design.data,

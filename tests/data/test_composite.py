@@ -11,7 +11,7 @@ from mecore.data.composite import (
 )
 from mecore.data.manifest import load_manifest
 from mecore.errors import DataError, ManifestError, OptionError
-from mecore.evaluation.folds import across_databases
+from mecore.evaluation.folds import across_databases, leave_one_database_out
 from tests.lookalikes import casme_family, composite, others
 from tests.lookalikes.paint import number_of
 
@@ -105,6 +105,12 @@ def test_a_fold_across_databases_trains_on_one_or_two_and_tests_on_another(sampl
     assert {split_subject(s, PARTS)[0] for s in fold.train} == {"casme2", "samm"}
     chance = across_databases(database_of(samples), ["samm"], "casme2", labels="permuted")
     assert (chance.name, len(chance.train)) == ("samm-to-casme2-permuted", 28)
+
+
+def test_leaving_one_database_out_tests_each_subject_once(samples):
+    folds = leave_one_database_out(database_of(samples))
+    tested = [s for fold in folds for s in fold.test]
+    assert sorted(tested) == sorted(set(samples.subject))
 
 
 def test_a_database_cannot_train_and_test(samples):

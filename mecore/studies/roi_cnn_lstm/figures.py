@@ -69,10 +69,6 @@ def example(clip: Clip, databases: Sequence[Database], options: RoiOptions) -> E
     return Example(blank, faces.NEUTRAL + np.array((20, 16), np.float32), False)
 
 
-def _database(clip: Clip, databases: Sequence[Database]) -> Database:
-    return next(d for d in databases if d.manifest.id == clip.database)
-
-
 def draw_layouts(axes: Sequence[Axes], shown: Example, options: RoiOptions) -> Sequence[Axes]:
     """One panel per layout: the six boxes on the face, and its brows, nose and mouth."""
     for ax, (title, layout) in zip(axes, layouts(options).items(), strict=True):
